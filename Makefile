@@ -1,0 +1,49 @@
+# Every target brings what it needs: a virtual environment, uv inside it, the locked dependencies.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help install demo serve test check format docs bench clean
+
+help: ## Say what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(INSTALLED): pyproject.toml uv.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv sync --quiet --locked
+	@touch $@
+
+install: $(INSTALLED) ## Make .venv with the locked dependencies
+
+demo: $(INSTALLED) ## Replay real car loans and building projects; see the alerts and why (under 2 minutes)
+	@$(BIN)/tocsin demo
+
+serve: $(INSTALLED) ## Run the whole system in one process on files in .tocsin
+	@$(BIN)/tocsin serve
+
+test: $(INSTALLED) ## Run all tests, on files and on real PostgreSQL and Apache Kafka
+	@deploy/dev/debian-packages --check || true
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+check: $(INSTALLED) ## Lint, types, walls between the parts, dependencies, formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/deptry .
+	@$(BIN)/python -m tests.architecture.lints
+
+format: $(INSTALLED) ## Format the code
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --fix --quiet .
+
+docs: $(INSTALLED) ## Write the generated pages and documents anew
+	@$(BIN)/python -m tests.support.pages
+
+bench: $(INSTALLED) ## Measure; prints a table and writes benchmarks/results.json
+	@$(BIN)/python -m benchmarks
+
+clean: ## Remove what the other targets made
+	rm -rf .venv .cache .mypy_cache .ruff_cache .hypothesis .tocsin build dist demo-report.html

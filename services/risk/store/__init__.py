@@ -1,0 +1,1 @@
+"""Risk's tables and the queries over them: functions of a transaction, no commits, no decisions."""

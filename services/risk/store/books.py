@@ -1,0 +1,185 @@
+"""Books, how far their lanes are closed, and who evaluates them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Row, func, select, update
+
+from services.risk.domain.book import BookTerms
+from services.risk.store.tables import BOOK, BOOK_PARTITION, CLOSE, EVALUATOR, MARK
+from shared.db.port import Tx
+from shared.kernel.days import Day
+
+_ENCODER = msgspec.msgpack.Encoder()
+_TERMS = msgspec.msgpack.Decoder(BookTerms)
+
+
+class Book(NamedTuple):
+    """A book as stored."""
+
+    terms: BookTerms
+    time_zone: str
+    known_at_us: int
+
+
+class Evaluator(NamedTuple):
+    """A book's evaluator as claimed."""
+
+    owner: str
+    epoch: int
+    evaluated_through: Day
+    feed: int
+
+
+def _book(row: Row[Any]) -> Book:
+    return Book(_TERMS.decode(row.terms), row.time_zone, row.known_at)
+
+
+async def add_book(tx: Tx, terms: BookTerms, time_zone: str, known_at_us: int, partition: int) -> None:
+    """Keep a book's terms, and that this lane of it is open from its first day; again: no effect."""
+    first_day = terms.first_day
+    columns = tuple(column.name for column in BOOK.columns)
+    row = (terms.book, terms.base_currency, time_zone, first_day, known_at_us, _ENCODER.encode(terms))
+    await tx.insert_new(BOOK, columns, [row], ("book",))
+    await tx.insert_new(
+        BOOK_PARTITION,
+        ("book", "partition", "closed_through", "known_at"),
+        [(terms.book, partition, first_day - 1, known_at_us)],
+        ("book", "partition"),
+    )
+
+
+async def books_named(tx: Tx, names: Iterable[str]) -> dict[str, Book]:
+    """Return the books of these names that are known."""
+    rows = await tx.rows(select(BOOK).where(BOOK.c.book.in_(list(names))))
+    return {row.book: _book(row) for row in rows}
+
+
+async def book_named(tx: Tx, name: str) -> Book | None:
+    """Return one book."""
+    return (await books_named(tx, [name])).get(name)
+
+
+async def all_books(tx: Tx, after: str, limit: int) -> list[Book]:
+    """Return books by rising name after a name."""
+    rows = await tx.rows(select(BOOK).where(BOOK.c.book > after).order_by(BOOK.c.book).limit(limit))
+    return [_book(row) for row in rows]
+
+
+async def close_lanes(tx: Tx, partition: int, closes: Sequence[tuple[str, Day, int]]) -> None:
+    """Record closes (book, day, known at) of one partition; a day before the lane's day changes nothing."""
+    rows = [(book, partition, day, known_at_us) for book, day, known_at_us in closes]
+    await tx.insert_new(CLOSE, ("book", "partition", "day", "known_at"), rows, ("book", "partition", "day"))
+    furthest: dict[str, tuple[Day, int]] = {}
+    for book, day, known_at_us in closes:
+        before = furthest.get(book, (day, known_at_us))
+        furthest[book] = (max(day, before[0]), max(known_at_us, before[1]))
+    await tx.upsert(
+        BOOK_PARTITION,
+        ("book", "partition", "closed_through", "known_at"),
+        [(book, partition, day, known_at_us) for book, (day, known_at_us) in furthest.items()],
+        ("book", "partition"),
+        greatest=("closed_through", "known_at"),
+    )
+
+
+async def lanes_closed(tx: Tx, book: str) -> dict[int, tuple[Day, int]]:
+    """Return how far each lane is closed, and since when that is known."""
+    rows = await tx.rows(select(BOOK_PARTITION).where(BOOK_PARTITION.c.book == book))
+    return {row.partition: (row.closed_through, row.known_at) for row in rows}
+
+
+async def closed_through(tx: Tx, book: str, partitions: int) -> Day | None:
+    """Return the book's last closed day: the least over all lanes; None while a lane does not know the book."""
+    lanes = await lanes_closed(tx, book)
+    if any(partition not in lanes for partition in range(partitions)):
+        return None
+    return min(lanes[partition][0] for partition in range(partitions))
+
+
+async def closes_since(tx: Tx, book: str, day: Day) -> list[tuple[Day, int]]:
+    """Return (day, known at) of the closes of days from `day` on, by rising day."""
+    rows = await tx.rows(
+        select(CLOSE.c.day, func.max(CLOSE.c.known_at))
+        .where(CLOSE.c.book == book, CLOSE.c.day >= day)
+        .group_by(CLOSE.c.day)
+        .order_by(CLOSE.c.day)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def closed_through_then(tx: Tx, book: str, partitions: int, known_at_us: int) -> Day | None:
+    """Return the book's last closed day as it was known at a moment; None when a lane had none."""
+    rows = await tx.rows(
+        select(CLOSE.c.partition, func.max(CLOSE.c.day))
+        .where(CLOSE.c.book == book, CLOSE.c.known_at <= known_at_us)
+        .group_by(CLOSE.c.partition)
+    )
+    days = {row[0]: row[1] for row in rows}
+    if any(partition not in days for partition in range(partitions)):
+        return None
+    return min(days[partition] for partition in range(partitions))
+
+
+async def add_evaluator(tx: Tx, book: str, owner: str, first_day: Day) -> None:
+    """Make the evaluator's row of a new book; one that is there stays."""
+    columns = ("book", "owner", "epoch", "evaluated_through", "feed")
+    await tx.insert_new(EVALUATOR, columns, [(book, owner, 1, first_day - 1, 0)], ("book",))
+
+
+async def all_evaluated_books(tx: Tx) -> list[str]:
+    """Return the names of all books that have an evaluator."""
+    return [row.book for row in await tx.rows(select(EVALUATOR.c.book))]
+
+
+async def take_evaluators(tx: Tx, books: Sequence[str], owner: str) -> None:
+    """Hand the evaluators of books to a new owner: the epoch rises, so that the one before is fenced."""
+    await tx.execute(
+        update(EVALUATOR).where(EVALUATOR.c.book.in_(books)).values(owner=owner, epoch=EVALUATOR.c.epoch + 1)
+    )
+
+
+async def hold_evaluator(tx: Tx, book: str, owner: str) -> Evaluator | None:
+    """Lock the book's evaluator for this transaction; None when another process owns it."""
+    row = await tx.lock(EVALUATOR, {"book": book})
+    if row is None or row.owner != owner:
+        return None
+    return Evaluator(row.owner, row.epoch, row.evaluated_through, row.feed)
+
+
+async def save_evaluator(tx: Tx, book: str, evaluator: Evaluator) -> bool:
+    """Write how far a book is evaluated, by compare-and-swap with owner and epoch; False = fenced."""
+    touched = await tx.execute(
+        update(EVALUATOR)
+        .where(
+            EVALUATOR.c.book == book, EVALUATOR.c.owner == evaluator.owner, EVALUATOR.c.epoch == evaluator.epoch
+        )
+        .values(evaluated_through=evaluator.evaluated_through, feed=evaluator.feed)
+    )
+    return touched == 1
+
+
+async def next_feed(tx: Tx, book: str) -> int:
+    """Draw the next number of a book's alert feed, under the lock of its evaluator's row."""
+    await tx.execute(update(EVALUATOR).where(EVALUATOR.c.book == book).values(feed=EVALUATOR.c.feed + 1))
+    row = await tx.row(select(EVALUATOR.c.feed).where(EVALUATOR.c.book == book))
+    if row is None:
+        raise LookupError(f"book {book!r} has no evaluator")
+    feed: int = row.feed
+    return feed
+
+
+async def evaluated_through(tx: Tx, book: str) -> Day | None:
+    """Return how far a book is evaluated."""
+    row = await tx.row(select(EVALUATOR.c.evaluated_through).where(EVALUATOR.c.book == book))
+    return None if row is None else row.evaluated_through
+
+
+async def books_to_evaluate(tx: Tx, owner: str) -> list[str]:
+    """Return the books of this owner that have marks."""
+    marked = select(MARK.c.book).where(MARK.c.book == EVALUATOR.c.book).exists()
+    rows = await tx.rows(select(EVALUATOR.c.book).where(EVALUATOR.c.owner == owner, marked).order_by(EVALUATOR.c.book))
+    return [row.book for row in rows]
+
+

@@ -1,0 +1,58 @@
+"""The ledger: each fact once, append-only (D10)."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from services.risk.store.keys import among
+from services.risk.store.tables import LEDGER
+from shared.db.port import Tx
+
+LedgerRow = tuple[str, str, int, int, str, str, str, str, int, int, int, str, str, bytes]
+"""One row in the order of `COLUMNS`."""
+COLUMNS = tuple(column.name for column in LEDGER.columns)
+
+_FOLDED = (
+    LEDGER.c.subject,
+    LEDGER.c.event_id,
+    LEDGER.c.type,
+    LEDGER.c.known_at,
+    LEDGER.c.target,
+    LEDGER.c.body,
+    LEDGER.c.received_at,
+)
+
+
+async def add_facts(tx: Tx, rows: Sequence[LedgerRow]) -> set[str]:
+    """Write facts whose id is not there yet; return the ids that were new."""
+    new = await tx.insert_new(LEDGER, COLUMNS, rows, ("event_id",))
+    return {event_id for (event_id,) in new}
+
+
+async def digests_of(tx: Tx, event_ids: Iterable[str]) -> dict[str, str]:
+    """Return the digest of each fact that is in the ledger."""
+    rows = await tx.rows(select(LEDGER.c.event_id, LEDGER.c.digest).where(among(LEDGER.c.event_id, event_ids)))
+    return {event_id: digest for event_id, digest in rows}
+
+
+async def subjects_of(tx: Tx, event_ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return (subject, type) of each fact that is in the ledger."""
+    rows = await tx.rows(
+        select(LEDGER.c.event_id, LEDGER.c.subject, LEDGER.c.type).where(among(LEDGER.c.event_id, event_ids))
+    )
+    return {event_id: (subject, kind) for event_id, subject, kind in rows}
+
+
+async def facts_of(
+    tx: Tx, subjects: Iterable[str], known_at_us: int | None = None
+) -> dict[str, list[Row[Any]]]:
+    """Return the facts of each subject in their order (D4), only those known by `known_at_us` when it is given."""
+    statement = select(*_FOLDED).where(among(LEDGER.c.subject, subjects))
+    if known_at_us is not None:
+        statement = statement.where(LEDGER.c.known_at <= known_at_us)
+    statement = statement.order_by(LEDGER.c.subject, LEDGER.c.value_date, LEDGER.c.known_at, LEDGER.c.event_id)
+    found: dict[str, list[Row[Any]]] = {}
+    for row in await tx.rows(statement):
+        found.setdefault(row.subject, []).append(row)
+    return found

@@ -1,0 +1,152 @@
+"""Loans, projects and clients: the saved states from which the live path goes on, and the reads over them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Row, select, tuple_, update
+
+from services.risk.store.keys import among
+from services.risk.store.tables import CLIENT, LOAN, PROJECT
+from shared.db.port import Tx
+
+LOAN_COLUMNS = tuple(column.name for column in LOAN.columns)
+PROJECT_COLUMNS = tuple(column.name for column in PROJECT.columns)
+CLIENT_COLUMNS = tuple(column.name for column in CLIENT.columns)
+
+
+class Kept(NamedTuple):
+    """A loan or project as kept: its client and its packed state (None when its facts make nothing yet)."""
+
+    client: str
+    state: bytes | None
+
+
+class ClientRow(NamedTuple):
+    """A client as kept; the fields are the columns of the table."""
+
+    book: str
+    client: str
+    partition: int
+    kind: str
+    alias_of: str
+    moves: bytes
+    degraded: bool
+
+
+async def loans_kept(tx: Tx, subjects: Iterable[str]) -> dict[str, Kept]:
+    """Return the loans of these subjects that are kept."""
+    rows = await tx.rows(select(LOAN.c.subject, LOAN.c.client, LOAN.c.state).where(among(LOAN.c.subject, subjects)))
+    return {row[0]: Kept(row[1], row[2]) for row in rows}
+
+
+async def projects_kept(tx: Tx, subjects: Iterable[str]) -> dict[str, Kept]:
+    """Return the projects of these subjects that are kept."""
+    rows = await tx.rows(
+        select(PROJECT.c.subject, PROJECT.c.client, PROJECT.c.state).where(among(PROJECT.c.subject, subjects))
+    )
+    return {row[0]: Kept(row[1], row[2]) for row in rows}
+
+
+async def save_loans(tx: Tx, rows: Sequence[Sequence[Any]]) -> None:
+    """Write loans, in the order of `LOAN_COLUMNS`."""
+    if rows:
+        await tx.upsert(LOAN, LOAN_COLUMNS, rows, ("book", "loan"))
+
+
+async def save_projects(tx: Tx, rows: Sequence[Sequence[Any]]) -> None:
+    """Write projects, in the order of `PROJECT_COLUMNS`."""
+    if rows:
+        await tx.upsert(PROJECT, PROJECT_COLUMNS, rows, ("book", "project"))
+
+
+async def clients_kept(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], ClientRow]:
+    """Return the clients of these (book, client) that are kept."""
+    wanted = set(keys)
+    rows = await tx.rows(select(CLIENT).where(among(CLIENT.c.client, sorted({client for _, client in wanted}))))
+    return {(row.book, row.client): ClientRow(*row) for row in rows if (row.book, row.client) in wanted}
+
+
+async def save_clients(tx: Tx, rows: Sequence[ClientRow]) -> None:
+    """Write clients."""
+    if rows:
+        await tx.upsert(CLIENT, CLIENT_COLUMNS, rows, ("book", "client"))
+
+
+async def subjects_of_clients(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
+    """Return the subjects (loans and projects) of each (book, client)."""
+    wanted = set(keys)
+    names = sorted({client for _, client in wanted})
+    found: dict[tuple[str, str], list[str]] = {}
+    for table in (LOAN, PROJECT):
+        rows = await tx.rows(
+            select(table.c.book, table.c.client, table.c.subject)
+            .where(among(table.c.client, names))
+            .order_by(table.c.subject)
+        )
+        for book, client, subject in rows:
+            if (book, client) in wanted:
+                found.setdefault((book, client), []).append(subject)
+    return found
+
+
+async def degrade_client(tx: Tx, book: str, client: str, partition: int, moves: bytes) -> None:
+    """Mark a client as one of whose messages we could not digest; one that is not known yet gets an empty row."""
+    row = ClientRow(book, client, partition, "", "", moves, True)
+    await tx.insert_new(CLIENT, CLIENT_COLUMNS, [row], ("book", "client"))
+    await tx.execute(update(CLIENT).where(CLIENT.c.book == book, CLIENT.c.client == client).values(degraded=True))
+
+
+async def restore_client(tx: Tx, book: str, client: str) -> None:
+    """Take the mark back."""
+    await tx.execute(update(CLIENT).where(CLIENT.c.book == book, CLIENT.c.client == client).values(degraded=False))
+
+
+async def degraded_clients(tx: Tx, book: str, limit: int) -> list[str]:
+    """Return clients of a book of whom a message could not be digested."""
+    rows = await tx.rows(
+        select(CLIENT.c.client)
+        .where(CLIENT.c.book == book, CLIENT.c.degraded.is_(True))
+        .order_by(CLIENT.c.client)
+        .limit(limit)
+    )
+    return [row.client for row in rows]
+
+
+async def loan_row(tx: Tx, book: str, loan: str) -> Row[Any] | None:
+    """Return one loan."""
+    return await tx.row(select(LOAN).where(LOAN.c.book == book, LOAN.c.loan == loan))
+
+
+async def project_row(tx: Tx, book: str, project: str) -> Row[Any] | None:
+    """Return one project."""
+    return await tx.row(select(PROJECT).where(PROJECT.c.book == book, PROJECT.c.project == project))
+
+
+async def client_row(tx: Tx, book: str, client: str) -> ClientRow | None:
+    """Return one client."""
+    return (await clients_kept(tx, [(book, client)])).get((book, client))
+
+
+async def aliases_of(tx: Tx, book: str, client: str) -> list[str]:
+    """Return the clients that turned out to be this one."""
+    rows = await tx.rows(
+        select(CLIENT.c.client).where(CLIENT.c.book == book, CLIENT.c.alias_of == client).order_by(CLIENT.c.client)
+    )
+    return [row.client for row in rows]
+
+
+async def loans_of_client(tx: Tx, book: str, client: str, limit: int) -> Sequence[Row[Any]]:
+    """Return a client's loans by id."""
+    return await tx.rows(
+        select(LOAN).where(LOAN.c.book == book, LOAN.c.client == client).order_by(LOAN.c.loan).limit(limit)
+    )
+
+
+async def projects_of_client(tx: Tx, book: str, client: str, limit: int) -> Sequence[Row[Any]]:
+    """Return a client's projects by id."""
+    return await tx.rows(
+        select(PROJECT)
+        .where(PROJECT.c.book == book, PROJECT.c.client == client)
+        .order_by(PROJECT.c.project)
+        .limit(limit)
+    )

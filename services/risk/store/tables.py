@@ -1,0 +1,257 @@
+"""Every table of the risk service. Days are day numbers (`shared.kernel.days`), moments microseconds since 1970 (UTC).
+
+Keys of many narrow rows are ordered so that one segment's measure is one contiguous range.
+"""
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
+
+from shared.db.house import house_tables
+
+METADATA = MetaData()
+HOUSE = house_tables(METADATA)
+
+LEDGER = Table(
+    "ledger",
+    METADATA,
+    Column("event_id", Text, primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("book", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("value_date", Integer, nullable=False),
+    Column("known_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("ledger_subject", "subject", "value_date", "known_at"),
+    sqlite_with_rowid=True,
+)
+"""Each fact once (D10); append-only. `subject` is `kind/book/id`: what the fact is folded into."""
+
+BOOK = Table(
+    "book",
+    METADATA,
+    Column("book", Text, primary_key=True),
+    Column("base_currency", Text, nullable=False),
+    Column("time_zone", Text, nullable=False),
+    Column("first_day", Integer, nullable=False),
+    Column("known_at", BigInteger, nullable=False),
+    Column("terms", LargeBinary, nullable=False),
+)
+
+BOOK_PARTITION = Table(
+    "book_partition",
+    METADATA,
+    Column("book", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("closed_through", Integer, nullable=False),
+    Column("known_at", BigInteger, nullable=False),
+)
+"""How far each lane of a book is closed (D3); the book's day is the least over all partitions."""
+
+CLOSE = Table(
+    "close",
+    METADATA,
+    Column("book", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("day", Integer, primary_key=True),
+    Column("known_at", BigInteger, nullable=False),
+)
+
+CLIENT = Table(
+    "client",
+    METADATA,
+    Column("book", Text, primary_key=True),
+    Column("client", Text, primary_key=True),
+    Column("partition", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("alias_of", Text, nullable=False),
+    Column("moves", LargeBinary, nullable=False),
+    Column("degraded", Boolean, nullable=False),
+)
+"""`moves` is the packed history of the client's segment attributes (D18)."""
+
+LOAN = Table(
+    "loan",
+    METADATA,
+    Column("book", Text, primary_key=True),
+    Column("loan", Text, primary_key=True),
+    Column("subject", Text, nullable=False, unique=True),
+    Column("client", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("principal_minor", BigInteger, nullable=False),
+    Column("oldest_due", Integer, nullable=True),
+    Column("state", LargeBinary, nullable=True),
+    Index("loan_client", "book", "client"),
+    Index("loan_principal", "book", "currency", "principal_minor"),
+)
+"""The saved state from which the live path goes on; absent when the facts so far make no loan."""
+
+PROJECT = Table(
+    "project",
+    METADATA,
+    Column("book", Text, primary_key=True),
+    Column("project", Text, primary_key=True),
+    Column("subject", Text, nullable=False, unique=True),
+    Column("client", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("state", LargeBinary, nullable=True),
+    Index("project_client", "book", "client"),
+)
+
+_COUNTER_KEY = ("book", "segment", "measure", "currency")
+
+COUNTER = Table(
+    "counter",
+    METADATA,
+    *(Column(name, Text, primary_key=True) for name in _COUNTER_KEY),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("value", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What the facts of a day add to a measure of a segment, per partition: summed on read, so there is no hot row."""
+
+COUNTER_MONTH = Table(
+    "counter_month",
+    METADATA,
+    *(Column(name, Text, primary_key=True) for name in _COUNTER_KEY),
+    Column("month", Integer, primary_key=True, autoincrement=False),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("value", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The same by month, so that a level at a date costs months of history and not days."""
+
+MARK = Table(
+    "mark",
+    METADATA,
+    Column("book", Text, primary_key=True),
+    Column("origin", Text, primary_key=True),
+    Column("segment", Text, primary_key=True),
+    Column("dirty_from", Integer, primary_key=True, autoincrement=False),
+    Column("known_at", BigInteger, nullable=False),
+    Column("cause", Text, nullable=False),
+)
+"""What the evaluator has to look at again. Only ever inserted, and deleted by the evaluator that read it: the two
+cannot conflict."""
+
+ANOMALY = Table(
+    "anomaly",
+    METADATA,
+    Column("subject", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("book", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("value_date", Integer, nullable=False),
+    Index("anomaly_book", "book", "value_date"),
+)
+"""Facts that contradict what is known of their loan or project; they are folded all the same (D11)."""
+
+DEAD_LETTER = Table(
+    "dead_letter",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("book", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("headers", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("dead_letter_at", "at", "id"),
+)
+
+POLICY = Table(
+    "policy",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("known_at", BigInteger, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""Every version of every policy, never overwritten (D17): its text as given, and packed as parsed."""
+
+EVALUATOR = Table(
+    "evaluator",
+    METADATA,
+    Column("book", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("evaluated_through", Integer, nullable=False),
+    Column("feed", BigInteger, nullable=False),
+    Index("evaluator_owner", "owner"),
+)
+"""Who rates a book (D16), how far, and the number of the last alert revision of the book."""
+
+_SERIES_KEY = ("book", "indicator", "basis", "currency", "period_kind", "segment")
+
+INDICATOR_VALUE = Table(
+    "indicator_value",
+    METADATA,
+    *(Column(name, Text, primary_key=True) for name in _SERIES_KEY),
+    Column("period", Integer, primary_key=True, autoincrement=False),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("value", Float, nullable=True),
+    Column("numerator", BigInteger, nullable=False),
+    Column("denominator", BigInteger, nullable=False),
+    Column("sample", BigInteger, nullable=False),
+    Column("parts", Text, nullable=False),
+    Column("as_of", Integer, nullable=False),
+    Column("known_from", BigInteger, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("definition_version", Integer, nullable=False),
+)
+"""Published values of final periods, append-only (D6). `period` is a month or day number."""
+
+ALERT = Table(
+    "alert",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("cause_id", Text, nullable=False),
+    Column("episode", Integer, nullable=False),
+    *(Column(name, Text, nullable=False) for name in (*_SERIES_KEY, "direction")),
+    Column("state", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("peak_level", Text, nullable=False),
+    Column("opened_period", Integer, nullable=False),
+    Column("latest_period", Integer, nullable=False),
+    Column("as_of", Integer, nullable=False),
+    Column("latest_as_of", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("acknowledged", Boolean, nullable=False),
+    Column("provisional", Boolean, nullable=False),
+    Column("known_from", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("alert_cause", "cause_id", "episode", unique=True),
+    Index("alert_book", "book", "state"),
+    Index("alert_order", "as_of", "id"),
+)
+"""Alerts as they stand (D12); `body` is the packed latest revision with its course, which the next derivation needs."""
+
+ALERT_REVISION = Table(
+    "alert_revision",
+    METADATA,
+    Column("alert", Text, primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("book", Text, nullable=False),
+    Column("feed", BigInteger, nullable=False),
+    Column("known_from", BigInteger, nullable=False),
+    Column("decided_at", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("alert_revision_feed", "book", "feed", unique=True),
+)
+"""Every revision of every alert; `feed` numbers a book's revisions in the order of decision."""

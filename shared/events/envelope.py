@@ -1,0 +1,81 @@
+"""CloudEvents 1.0 envelopes: binary mode on the log (`ce_*` headers), structured JSON also read.
+
+Source: CloudEvents 1.0.2, Kafka protocol binding 1.0, section 3. Extension attributes are lower-case words without
+separators, as the specification asks.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+
+import msgspec
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Envelope(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What travels beside a body between our services."""
+
+    id: str
+    """Event id: hashed from source and the producer's id, 32 hexadecimal digits; the ledger's key."""
+    source: str
+    type: str
+    time: datetime
+    """When we received it (UTC)."""
+    subject: str = ""
+    """Loan, project or client that a fact is about; alert; book."""
+    book: str = ""
+    client: str = ""
+    """Client id of first registration: the key of all its facts (D8)."""
+    known_at: datetime | None = None
+    target: str = ""
+    """Event id of the earlier fact that a reversal or correction names."""
+    origin_id: str = ""
+    """The producer's own id."""
+    traceparent: str = ""
+
+
+_TEXT = (
+    ("ce_id", "id"), ("ce_source", "source"), ("ce_type", "type"), ("ce_subject", "subject"), ("ce_book", "book"),
+    ("ce_client", "client"), ("ce_target", "target"), ("ce_originid", "origin_id"), ("traceparent", "traceparent"),
+)  # fmt: skip
+_SPECVERSION = ("ce_specversion", b"1.0")
+_CONTENT_TYPE = ("content-type", b"application/json")
+
+
+def to_headers(envelope: Envelope) -> Headers:
+    """Return the headers of binary mode; empty attributes are left out."""
+    headers = [_SPECVERSION, _CONTENT_TYPE]
+    for header, field in _TEXT:
+        value = getattr(envelope, field)
+        if value:
+            headers.append((header, value.encode()))
+    headers.append(("ce_time", envelope.time.isoformat().encode()))
+    if envelope.known_at is not None:
+        headers.append(("ce_knownat", envelope.known_at.isoformat().encode()))
+    return tuple(headers)
+
+
+def from_headers(headers: Iterable[tuple[str, bytes]]) -> Envelope:
+    """Return the envelope of a message in binary mode; ValueError names all attributes that are missing or wrong."""
+    found = {name.lower(): value for name, value in headers}
+    wrong = [name for name in ("ce_id", "ce_source", "ce_type", "ce_time") if not found.get(name)]
+    if wrong:
+        raise ValueError(f"CloudEvents attributes missing: {', '.join(wrong)}")
+    known_at = found.get("ce_knownat")
+    return Envelope(
+        time=_moment(found["ce_time"]),
+        known_at=_moment(known_at) if known_at else None,
+        **{field: found[header].decode() for header, field in _TEXT if header in found},
+    )
+
+
+def _moment(value: bytes) -> datetime:
+    moment = datetime.fromisoformat(value.decode())
+    if moment.tzinfo is None:
+        raise ValueError(f"{value.decode()!r} is a time without a zone")
+    return moment.astimezone(UTC)
+
+
+def start_of(day: date) -> datetime:
+    """Return midnight UTC of a date: the moment that stands for `known_at` where only a day is known."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -1,0 +1,69 @@
+"""What risk says: alerts (keyed by cause), policies, and what it could not digest."""
+
+from datetime import date, datetime
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+from shared.events.base import Key, Message, Topic
+
+
+class AlertRevised(Message, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """An alert opened, changed, closed or was withdrawn: one numbered revision of it (D12)."""
+
+    type: ClassVar[str] = "tocsin.alert.revised.v1"
+    topic: ClassVar[Topic] = Topic.RISK
+    key: ClassVar[Key] = Key.CAUSE
+    alert: str
+    revision: int
+    change: Literal["opened", "worsened", "eased", "confirmed", "amended", "acknowledged", "closed", "withdrawn"]
+    state: Literal["open", "closed", "withdrawn"]
+    level: Literal["none", "amber", "red"]
+    provisional: bool
+    book: str
+    indicator: str
+    basis: str
+    segment: str
+    direction: Literal["above", "below"]
+    period_kind: str
+    opened_period: str
+    period: str
+    as_of: date
+    known_from: datetime
+    policy: str
+    policy_version: int
+    owner: str
+    sentence: str
+    currency: str | None = None
+    value: float | None = None
+    numerator: int | None = None
+    denominator: int | None = None
+    explanation: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class PolicyApplied(Message, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """A version of a threshold policy holds for a book from a business date on (D17)."""
+
+    type: ClassVar[str] = "tocsin.policy.applied.v1"
+    topic: ClassVar[Topic] = Topic.RISK
+    key: ClassVar[Key] = Key.BOOK
+    policy: str
+    version: int
+    book: str
+    known_at: datetime
+    effective_from: date | None = None
+    text: str = ""
+
+
+class MessageDeadLettered(Message, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """A message that risk could not digest, with its reason and where it came from; its bytes are in the value."""
+
+    type: ClassVar[str] = "tocsin.risk.message_dead_lettered.v1"
+    topic: ClassVar[Topic] = Topic.RISK_DEAD_LETTERS
+    key: ClassVar[Key] = Key.ORIGIN
+    origin_topic: str
+    origin_partition: int
+    origin_offset: int
+    reason: str
+    error: str
+    value_base64: str = ""

@@ -1,0 +1,1 @@
+"""Words that all services use: money, days, calendars, ids, reasons. Pure."""

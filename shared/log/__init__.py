@@ -1,0 +1,1 @@
+"""The log: topics, partitions, records; Apache Kafka or SQLite behind one port."""

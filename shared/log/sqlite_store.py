@@ -1,0 +1,234 @@
+"""The file behind the SQLite log: its tables, its one writing connection, its one reading connection.
+
+`Store` is synchronous. `Writer` is the one thread that writes a file: appends that wait together are one transaction
+(group commit), so that many small appends cost one sync of the disk.
+"""
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from shared.log.port import Headers, LogUnavailable, Outgoing, Partition, Record
+
+_OFFSET_BITS = 40
+_LAST_OFFSET = (1 << _OFFSET_BITS) - 1
+_COMMIT_RECORDS_MAX = 20_000
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS topic (name TEXT PRIMARY KEY, partitions INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS lane (id INTEGER PRIMARY KEY, topic TEXT NOT NULL, part INTEGER NOT NULL,"
+    " UNIQUE (topic, part))",
+    # The place of a record is its lane's id and its offset in one integer: a lane's records lie together, in order.
+    "CREATE TABLE IF NOT EXISTS record (place INTEGER PRIMARY KEY, key BLOB NOT NULL, headers BLOB NOT NULL,"
+    " value BLOB NOT NULL, timestamp_ms INTEGER NOT NULL)",
+)
+_encode_headers = msgspec.msgpack.Encoder().encode
+_decode_headers = msgspec.msgpack.Decoder(Headers).decode
+
+Ends = dict[Partition, int]
+"""The next offset of each partition."""
+
+
+class Wanted(NamedTuple):
+    """What a reader asks of one partition."""
+
+    partition: Partition
+    offset: int
+    limit: int
+
+
+class Store:
+    """The tables of one log. Writing methods belong to one thread, `read` to one other."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Open or create a file; None keeps everything in memory."""
+        self._writing = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+        if path is not None:
+            self._writing.execute("PRAGMA journal_mode = WAL")
+            self._writing.execute("PRAGMA synchronous = FULL")
+        for statement in _SCHEMA:
+            self._writing.execute(statement)
+        self._reading = self._writing
+        if path is not None:
+            # SQLite before 3.51.3 can lose commits when two connections write or checkpoint at once (its WAL-reset
+            # bug), so this one can do neither.
+            read_only = f"{path.resolve().as_uri()}?mode=ro"
+            self._reading = sqlite3.connect(read_only, uri=True, isolation_level=None, check_same_thread=False)
+            self._reading.execute("PRAGMA wal_autocheckpoint = 0")
+        self._lanes: dict[Partition, int] = {}
+        self._next: Ends = {}
+        self.load()
+
+    def load(self) -> Ends:
+        """Read the next offsets of all partitions from the tables."""
+        found: Ends = {}
+        for lane, topic, part in self._writing.execute("SELECT id, topic, part FROM lane").fetchall():
+            partition = Partition(topic, part)
+            self._lanes[partition] = lane
+            first = lane << _OFFSET_BITS
+            (last,) = self._writing.execute(
+                "SELECT max(place) FROM record WHERE place BETWEEN ? AND ?", (first, first + _LAST_OFFSET)
+            ).fetchone()
+            found[partition] = 0 if last is None else last - first + 1
+        self._next = found
+        return dict(found)
+
+    def create(self, topics: Sequence[tuple[str, int]]) -> Ends:
+        """Create the topics that do not exist; return the next offsets of all partitions."""
+        self._writing.execute("BEGIN IMMEDIATE")
+        try:
+            for topic, partitions in topics:
+                if self._writing.execute("SELECT 1 FROM topic WHERE name = ?", (topic,)).fetchone():
+                    continue
+                self._writing.execute("INSERT INTO topic VALUES (?, ?)", (topic, partitions))
+                self._writing.executemany(
+                    "INSERT INTO lane (topic, part) VALUES (?, ?)", [(topic, part) for part in range(partitions)]
+                )
+            self._writing.execute("COMMIT")
+        except sqlite3.Error:
+            self._roll_back()
+            raise
+        return self.load()
+
+    def append(self, records: Sequence[Outgoing], timestamp_ms: int) -> Ends:
+        """Append in one transaction; return the next offsets of the partitions that grew, once it has committed."""
+        grown: Ends = {}
+        rows: list[tuple[int, bytes, bytes, bytes, int]] = []
+        for topic, part, key, headers, value in records:
+            partition = Partition(topic, part)
+            offset = grown.get(partition)
+            if offset is None:
+                offset = self._next[partition]
+            rows.append(
+                ((self._lanes[partition] << _OFFSET_BITS) | offset, key, _encode_headers(headers), value, timestamp_ms)
+            )
+            grown[partition] = offset + 1
+        self._writing.execute("BEGIN IMMEDIATE")
+        try:
+            self._writing.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?)", rows)
+            self._writing.execute("COMMIT")
+        except sqlite3.Error:
+            self._roll_back()
+            # A commit that failed may have happened: only the tables know where the next record goes.
+            self.load()
+            raise
+        self._next.update(grown)
+        return grown
+
+    def read(self, wanted: Sequence[Wanted]) -> dict[Partition, list[Record]]:
+        """Return records of some partitions, in offset order."""
+        found: dict[Partition, list[Record]] = {}
+        for partition, offset, limit in wanted:
+            first = self._lanes[partition] << _OFFSET_BITS
+            rows = self._reading.execute(
+                "SELECT place, key, headers, value, timestamp_ms FROM record"
+                " WHERE place BETWEEN ? AND ? ORDER BY place LIMIT ?",
+                (first + offset, first + _LAST_OFFSET, limit),
+            )
+            found[partition] = [
+                Record(*partition, place - first, key, _decode_headers(headers), value, timestamp_ms)
+                for place, key, headers, value, timestamp_ms in rows
+            ]
+        return found
+
+    def close(self) -> None:
+        """Close both connections, the writing one last because it alone may checkpoint."""
+        self._reading.close()
+        self._writing.close()
+
+    def _roll_back(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._writing.execute("ROLLBACK")
+
+
+class _Job(NamedTuple):
+    """One waiting caller: records to append, or topics to create."""
+
+    records: Sequence[Outgoing]
+    topics: Sequence[tuple[str, int]]
+    loop: asyncio.AbstractEventLoop
+    done: asyncio.Future[Ends]
+
+
+class Writer:
+    """The thread that alone writes one store."""
+
+    def __init__(self, store: Store, now_ms: Callable[[], int]) -> None:
+        """Start the thread; `now_ms` stamps records."""
+        self._store, self._now_ms = store, now_ms
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="sqlite log writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, records: Sequence[Outgoing], topics: Sequence[tuple[str, int]]) -> asyncio.Future[Ends]:
+        """Queue one job; the future is done once it has committed. A cancelled one that has not begun is dropped."""
+        loop = asyncio.get_running_loop()
+        job = _Job(records, topics, loop, loop.create_future())
+        self._jobs.put(job)
+        return job.done
+
+    def stop(self, timeout_s: float) -> bool:
+        """Do what is queued and end; tell whether that went in time."""
+        self._jobs.put(None)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        going = True
+        while going:
+            job = self._jobs.get()
+            jobs: list[_Job] = []
+            count = 0
+            while True:
+                if job is None:
+                    going = False
+                    break
+                if not job.done.cancelled():
+                    jobs.append(job)
+                    count += len(job.records)
+                if count >= _COMMIT_RECORDS_MAX:
+                    break
+                try:
+                    job = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+            self._commit(jobs)
+
+    def _commit(self, jobs: Sequence[_Job]) -> None:
+        appends = [job for job in jobs if not job.topics]
+        for job in jobs:
+            if job.topics:
+                self._settle([job], lambda topics=job.topics: self._store.create(topics))
+        if appends:
+            together = [record for job in appends for record in job.records]
+            self._settle(appends, lambda: self._store.append(together, self._now_ms()))
+
+    def _settle(self, jobs: Sequence[_Job], work: Callable[[], Ends]) -> None:
+        """Run `work`, then tell each waiting caller on its own event loop how it went."""
+        ends: Ends = {}
+        failure: Exception | None = None
+        try:
+            ends = work()
+        except sqlite3.Error as error:
+            failure = LogUnavailable(f"the log's file cannot be written: {error}")
+        except Exception as error:  # noqa: BLE001 - the callers get it; the thread has to go on for the others
+            failure = error
+        for job in jobs:
+            # A loop that has closed meanwhile has nobody left to tell.
+            with contextlib.suppress(RuntimeError):
+                job.loop.call_soon_threadsafe(_tell, job.done, ends, failure)
+
+
+def _tell(done: asyncio.Future[Ends], ends: Ends, failure: Exception | None) -> None:
+    if done.done():
+        return
+    if failure is not None:
+        done.set_exception(failure)
+    else:
+        done.set_result(ends)

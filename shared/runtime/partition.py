@@ -1,0 +1,222 @@
+"""One owned partition: its queue, its position, and what happens when a batch fails.
+
+Three kinds of failure are kept apart. Fenced: another owner moved on; claim again. Passing (database, log): try the
+same batch again in place, this partition alone waits. Anything else is the batch's own fault: bisect to the one record,
+and keep that as a dead letter in the transaction that steps over it; too large a share of those stops the partition.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from time import perf_counter
+
+from shared.db import positions
+from shared.db.port import DatabaseUnavailable, Tx
+from shared.log.port import Partition, Reader, Record
+from shared.runtime import metrics
+from shared.runtime.backoff import Backoff
+from shared.runtime.crashpoint import crash_point
+from shared.runtime.health import Health
+from shared.runtime.service import Batch, Limits, Service, Subscription
+from shared.telemetry import logger
+
+_QUEUED_BATCHES_MAX = 2
+_POISON_WINDOW = 1_000
+_log = logger("partition")
+
+
+class Fenced(Exception):
+    """The stored position is not where this owner left it."""
+
+
+class PartitionLoop:
+    """Digests one partition in order."""
+
+    def __init__(
+        self,
+        service: Service,
+        subscription: Subscription,
+        partition: Partition,
+        reader: Reader,
+        owner: str,
+        limits: Limits,
+        health: Health,
+    ) -> None:
+        """Nothing happens until `claim`."""
+        self._service, self._subscription, self._partition = service, subscription, partition
+        self._reader, self._owner, self._limits, self._health = reader, owner, limits, health
+        self._queue: deque[Sequence[Record]] = deque()
+        self._arrived = asyncio.Event()
+        self._closed = False
+        self._paused = False
+        self._epoch = -1
+        self._gap_at = -1
+        self._recent: deque[bool] = deque(maxlen=_POISON_WINDOW)
+        self._backoff = Backoff(limits)
+        self.next_offset = 0
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def _name(self) -> str:
+        return f"partition {self._partition.topic}/{self._partition.number}"
+
+    async def claim(self, stop: asyncio.Event) -> None:
+        """Become the owner: a new epoch, the stored position, and the log read from there."""
+        while not stop.is_set():
+            try:
+                async with self._service.database.transaction() as tx:
+                    claim = await positions.claim(
+                        tx, self._service.house, self._service.name, *self._partition, self._owner
+                    )
+                    if self._subscription.claimed is not None:
+                        await self._subscription.claimed(tx, self._partition.number, claim.epoch)
+            except DatabaseUnavailable as error:
+                self._health.fail(self._name, str(error))
+                await self._backoff.pause(stop)
+                continue
+            self._epoch, self.next_offset = claim.epoch, claim.next_offset
+            self._queue.clear()
+            self._reader.seek(self._partition, self.next_offset)
+            self._health.recover(self._name)
+            self._backoff.reset()
+            return
+
+    def offer(self, records: Sequence[Record]) -> None:
+        """Queue a batch; a full queue pauses the partition in the reader."""
+        self._queue.append(records)
+        self._arrived.set()
+        if len(self._queue) >= _QUEUED_BATCHES_MAX and not self._paused:
+            self._paused = True
+            self._reader.pause(self._partition)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Digest until closed."""
+        while not self._closed and not stop.is_set():
+            if not self._queue:
+                await self._arrived.wait()
+                self._arrived.clear()
+                continue
+            records = self._queue.popleft()
+            if self._paused and not self._queue:
+                self._paused = False
+                self._reader.resume(self._partition)
+            await self._digest(records, stop)
+
+    async def close(self) -> None:
+        """Finish the batch under way and stop; what is queued is read again by the next owner."""
+        self._closed = True
+        self._queue.clear()
+        self._arrived.set()
+        if self.task is not None and self.task is not asyncio.current_task():
+            await asyncio.wait([self.task], timeout=self._limits.stop_timeout_s)
+            self.task.cancel()
+
+    async def _digest(self, records: Sequence[Record], stop: asyncio.Event) -> None:
+        """Bring one batch to its end, whatever it takes; returns early when closed or fenced."""
+        while not self._closed and not stop.is_set():
+            fresh = [record for record in records if record.offset >= self.next_offset]
+            if not fresh:
+                return
+            if fresh[0].offset != self.next_offset:
+                await self._mind_gap(fresh[0].offset, stop)
+                return
+            try:
+                await self._commit(fresh)
+                return
+            except Fenced:
+                metrics.FENCED.labels(self._service.name, self._partition.topic).inc()
+                _log.warning("fenced", topic=self._partition.topic, partition=self._partition.number)
+                await self.claim(stop)
+                return
+            except DatabaseUnavailable as error:
+                # The commit may have happened: the stored position tells, so claim again before going on.
+                metrics.RETRIES.labels(self._service.name, self._partition.topic).inc()
+                self._health.fail(self._name, str(error))
+                await self._backoff.pause(stop)
+                await self.claim(stop)
+                return
+            except Exception as error:  # noqa: BLE001 - whatever a handler raises is the batch's own fault; it is kept
+                await self._bisect(fresh, error, stop)
+                return
+
+    async def _mind_gap(self, found: int, stop: asyncio.Event) -> None:
+        """Read the gap once more; when it is still there, events are missing and nobody may skip them silently."""
+        if self._gap_at == self.next_offset:
+            await self._stand(f"offsets {self.next_offset} to {found - 1} never came", stop)
+            return
+        self._gap_at = self.next_offset
+        await self.claim(stop)
+
+    async def _bisect(self, records: Sequence[Record], error: Exception, stop: asyncio.Event) -> None:
+        if len(records) > 1:
+            middle = len(records) // 2
+            await self._digest(records[:middle], stop)
+            # After a passing fault the partition was claimed and sought anew: the rest will be delivered again.
+            if self.next_offset == records[middle].offset:
+                await self._digest(records[middle:], stop)
+            return
+        if self._too_much_poison():
+            await self._stand(f"too much poison; the last was {error!r}", stop)
+            return
+        await self._bury(records[0], f"{type(error).__name__}: {error}", stop)
+
+    async def _bury(self, record: Record, text: str, stop: asyncio.Event) -> None:
+        _log.error("dead_letter", topic=record.topic, partition=record.partition, offset=record.offset, error=text)
+        try:
+            async with self._service.database.transaction() as tx:
+                await self._advance(tx, [record])
+                await self._subscription.dead_letter(tx, record, text)
+        except (Fenced, DatabaseUnavailable):
+            await self._backoff.pause(stop)
+            await self.claim(stop)
+            return
+        self.next_offset = record.offset + 1
+        self._recent.append(True)
+        metrics.DEAD_LETTERS.labels(self._service.name, record.topic).inc()
+        self._service.wake_relay.ring()
+
+    async def _commit(self, records: Sequence[Record]) -> None:
+        began = perf_counter()
+        batch = Batch(self._partition.topic, self._partition.number, self._epoch, records)
+        async with self._service.database.transaction() as tx:
+            await self._advance(tx, records)
+            await self._subscription.handle(tx, batch)
+            crash_point("consume.before_commit")
+        crash_point("consume.after_commit")
+        self.next_offset = records[-1].offset + 1
+        self._recent.extend(False for _ in records)
+        self._backoff.reset()
+        self._health.recover(self._name)
+        name, topic = self._service.name, self._partition.topic
+        metrics.RECORDS.labels(name, topic, self._partition.number).inc(len(records))
+        metrics.BATCH_RECORDS.labels(name, topic).observe(len(records))
+        metrics.BATCH_SECONDS.labels(name, topic).observe(perf_counter() - began)
+        if self._subscription.after_commit is not None:
+            self._subscription.after_commit(batch)
+        self._service.wake_relay.ring()
+
+    async def _advance(self, tx: Tx, records: Sequence[Record]) -> None:
+        moved = await positions.advance(
+            tx,
+            self._service.house,
+            self._service.name,
+            *self._partition,
+            self._epoch,
+            records[0].offset,
+            records[-1].offset + 1,
+        )
+        if not moved:
+            raise Fenced
+
+    def _too_much_poison(self) -> bool:
+        dead = sum(self._recent)
+        return dead >= self._limits.poison_minimum and dead > self._limits.poison_share_max * len(self._recent)
+
+    async def _stand(self, reason: str, stop: asyncio.Event) -> None:
+        """Stop this partition with its reason in `/readyz`, until the process is started again."""
+        self._health.fail(self._name, f"stopped: {reason}")
+        _log.error("partition_stopped", topic=self._partition.topic, partition=self._partition.number, reason=reason)
+        self._reader.pause(self._partition)
+        while not self._closed and not stop.is_set():
+            self._arrived.clear()
+            await self._arrived.wait()

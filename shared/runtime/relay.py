@@ -1,0 +1,104 @@
+"""The relay: takes a service's outbox to the log, lane by lane, unsent rows in order, at least once.
+
+A row is deleted after the log has confirmed it; a crash between the two sends it again, and the next ledger drops it.
+One process holds a lane's claim at a time, so that rows of one key are never sent side by side.
+"""
+
+import asyncio
+from datetime import datetime
+
+from shared.clock import Clock
+from shared.db import outbox
+from shared.db.port import DatabaseUnavailable
+from shared.log.port import EventLog, LogUnavailable, Partition
+from shared.runtime import metrics
+from shared.runtime.backoff import Backoff
+from shared.runtime.bell import Bell
+from shared.runtime.crashpoint import crash_point
+from shared.runtime.health import Health
+from shared.runtime.service import Limits, Service
+from shared.telemetry import logger
+
+_POLL_S = 1.0
+_log = logger("relay")
+
+
+class Relay:
+    """Drains one service's outbox while it runs."""
+
+    def __init__(self, service: Service, log: EventLog, partitions: int, limits: Limits, health: Health) -> None:
+        """`partitions` is the number of lanes of each topic."""
+        self._service, self._log, self._limits, self._health = service, log, limits, health
+        self._lanes = [Partition(topic, number) for topic in service.publishes for number in range(partitions)]
+        self._bells = {lane: Bell() for lane in self._lanes}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop`; what is unsent then stays in the outbox."""
+        async with asyncio.TaskGroup() as tasks:
+            for lane in self._lanes:
+                tasks.create_task(self._hold_lane(lane, stop), name=f"relay {lane.topic}/{lane.number}")
+            tasks.create_task(self._ring_lanes(stop), name="relay bells")
+
+    async def _ring_lanes(self, stop: asyncio.Event) -> None:
+        """Wake the lanes that have work: one look-up for all of them per ring of the service's bell."""
+        while not stop.is_set():
+            await self._service.wake_relay.wait(_POLL_S)
+            if stop.is_set():
+                break
+            try:
+                async with self._service.database.read() as tx:
+                    waiting = await outbox.lanes_with_work(tx, self._service.house)
+            except DatabaseUnavailable:
+                continue
+            for topic, number in waiting:
+                if bell := self._bells.get(Partition(topic, number)):
+                    bell.ring()
+        for bell in self._bells.values():
+            bell.ring()
+
+    async def _hold_lane(self, lane: Partition, stop: asyncio.Event) -> None:
+        backoff = Backoff(self._limits)
+        while not stop.is_set():
+            try:
+                async with self._service.database.claim(f"relay {lane.topic}/{lane.number}") as held:
+                    if held:
+                        await self._drain_lane(lane, stop, backoff)
+                    else:
+                        await self._bells[lane].wait(_POLL_S)
+            except (DatabaseUnavailable, LogUnavailable) as error:
+                metrics.SEND_FAILURES.labels(self._service.name, lane.topic).inc()
+                self._health.fail(f"relay {lane.topic}/{lane.number}", str(error))
+                _log.warning("relay_waits", topic=lane.topic, partition=lane.number, reason=str(error))
+                await backoff.pause(stop)
+
+    async def _drain_lane(self, lane: Partition, stop: asyncio.Event, backoff: Backoff) -> None:
+        while not stop.is_set():
+            if await self.send_once(lane):
+                backoff.reset()
+                self._health.recover(f"relay {lane.topic}/{lane.number}")
+            else:
+                await self._bells[lane].wait(_POLL_S)
+
+    async def send_once(self, lane: Partition) -> int:
+        """Send one batch of a lane and forget it; return how many rows that were."""
+        database, house = self._service.database, self._service.house
+        async with database.read() as tx:
+            rows = await outbox.unsent(tx, house, lane.topic, lane.number, self._limits.relay_rows)
+        if not rows:
+            return 0
+        await self._log.append([record for _, record in rows], self._limits.send_timeout_s)
+        crash_point("relay.after_send")
+        async with database.transaction() as tx:
+            await outbox.forget(tx, house, lane.topic, lane.number, [seq for seq, _ in rows])
+        crash_point("relay.after_forget")
+        metrics.SENT.labels(self._service.name, lane.topic).inc(len(rows))
+        return len(rows)
+
+
+async def measure_outbox(service: Service, clock: Clock) -> None:
+    """Set the gauges that tell how much is unsent and for how long."""
+    async with service.database.read() as tx:
+        backlog = await outbox.backlog(tx, service.house)
+    oldest: datetime | None = min((created for *_, created in backlog), default=None)
+    metrics.OUTBOX_ROWS.labels(service.name).set(sum(count for _, _, count, _ in backlog))
+    metrics.OUTBOX_AGE_SECONDS.labels(service.name).set((clock.now() - oldest).total_seconds() if oldest else 0)

@@ -1,0 +1,67 @@
+"""Settings of a service process, read once from the environment (`TOCSIN_*`); all wrong ones are told at once."""
+
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ProcessSettings(BaseSettings):
+    """What every distributed service process needs."""
+
+    model_config = SettingsConfigDict(env_prefix="TOCSIN_", extra="ignore", frozen=True)
+
+    database_url: str = Field(
+        pattern=r"^postgresql://",
+        description="PostgreSQL database of this service, `postgresql://user:secret@host/name`",
+    )
+    kafka: str = Field(min_length=1, description="Apache Kafka bootstrap servers, `host:port,host:port`")
+    keys_file: Path = Field(description="File with the hashed API keys, shared by all services")
+    http_host: str = Field(default="127.0.0.1", description="Address to listen on")
+    http_port: int = Field(default=8400, ge=1, le=65535, description="Port to listen on")
+    partitions: int = Field(
+        default=4, ge=1, le=64, description="Partitions per topic when topics are created (fixed then)"
+    )
+    database_connections: int = Field(default=10, ge=2, le=100, description="Connections to PostgreSQL at most")
+    log_format: Literal["json", "console"] = Field(default="json", description="Log lines as JSON or for eyes")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged")
+    batch_records: int = Field(
+        default=2_000, ge=1, le=20_000, description="Records of one partition in one transaction at most"
+    )
+
+
+FirstT = TypeVar("FirstT", bound=BaseSettings)
+SecondT = TypeVar("SecondT", bound=BaseSettings)
+
+
+class SettingsWrong(Exception):
+    """The environment does not hold usable settings; the message lists everything that is wrong."""
+
+
+def read_settings(kind: type[FirstT], other: type[SecondT]) -> tuple[FirstT, SecondT]:
+    """Return both settings; SettingsWrong names every variable of either that is missing or wrong."""
+    wrong: list[str] = []
+    first, second = _read(kind, wrong), _read(other, wrong)
+    if first is None or second is None:
+        raise SettingsWrong("Settings are missing or wrong:\n" + "\n".join(wrong))
+    return first, second
+
+
+def _read(kind: type[FirstT], wrong: list[str]) -> FirstT | None:
+    try:
+        return kind()
+    except ValidationError as error:
+        wrong.extend(
+            f"  TOCSIN_{'_'.join(str(part) for part in one['loc']).upper()}: {one['msg']}" for one in error.errors()
+        )
+        return None
+
+
+def settings_table(kind: type[BaseSettings]) -> str:
+    """Return the Markdown table of a settings class, as docs/settings.md has it."""
+    rows = ["| variable | meaning | default |", "|---|---|---|"]
+    for name, field in kind.model_fields.items():
+        default = "required" if field.is_required() else f"`{field.default}`"
+        rows.append(f"| `TOCSIN_{name.upper()}` | {field.description} | {default} |")
+    return "\n".join(rows) + "\n"

@@ -1,0 +1,59 @@
+"""Rights (D20): every route names one; a test walks all routes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import Depends, Request
+
+from shared.problem import Problem
+
+PROBE = "public:probe"
+RIGHTS: dict[str, str] = {
+    "facts:write": "send facts",
+    "facts:read": "see what became of a fact",
+    "books:write": "open books and close days",
+    "books:read": "see books",
+    "quarantine:read": "see quarantined facts",
+    "quarantine:write": "retry and dismiss quarantined facts",
+    "risk:read": "read indicators, alerts, loans, clients and projects",
+    "alerts:write": "acknowledge alerts",
+    "policies:read": "read policies",
+    "policies:write": "apply policies",
+    "dead-letters:read": "see messages that a service could not digest",
+    "metrics:read": "scrape metrics",
+}
+"""Right -> what it allows. Routes with `public:probe` need no key."""
+
+
+class Right:
+    """A dependency that lets a request pass when its key has the right; a test finds it on every route."""
+
+    def __init__(self, right: str) -> None:
+        """`right` is one of RIGHTS, or PROBE."""
+        if right != PROBE and right not in RIGHTS:
+            raise ValueError(f"no such right: {right}")
+        self.right = right
+
+    def __call__(self, request: Request) -> None:
+        """Raise a 401 or 403 problem, or note on the request who asks."""
+        if self.right == PROBE:
+            return
+        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        key = request.app.state.keys.find(secret.strip()) if scheme.lower() == "bearer" else None
+        if key is None:
+            raise Problem(
+                "not-authenticated",
+                401,
+                "Not authenticated",
+                "Send a live API key as `Authorization: Bearer <key>`.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        if self.right not in key.rights:
+            raise Problem("not-allowed", 403, "Not allowed", f"This needs the right {self.right}.")
+        request.state.key = key
+
+
+def requires(right: str) -> Any:
+    """Return the dependency for a route's `dependencies=[...]`."""
+    check: Callable[[Request], None] = Right(right)
+    return Depends(check)

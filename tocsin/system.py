@@ -1,0 +1,87 @@
+"""The whole system in one process on files: what `tocsin serve` runs. Also the explicit set-up of a distributed one."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+import services.intake.app
+import services.intake.settings
+import services.risk.app
+import services.risk.settings
+from shared.clock import SystemClock
+from shared.db import migrate
+from shared.db.postgres import open_postgres
+from shared.log.kafka import open_kafka_log
+from shared.runtime import lifecycle
+from shared.runtime.platform import all_topics, embedded
+from shared.security.keys import KeyRing
+from shared.security.rights import RIGHTS
+
+SERVICES = {"intake": services.intake.app, "risk": services.risk.app}
+PROFILE = "profile.json"
+_LOCAL_KEY = "local"
+
+
+def run_version() -> str:
+    """Return the version of this distribution."""
+    return version("tocsin")
+
+
+async def run_embedded(
+    data: Path, port: int, host: str = "127.0.0.1", started: Callable[[str], Awaitable[None]] | None = None
+) -> None:
+    """Run every service on the files in `data` until SIGTERM; leaves the address and a key in `profile.json` there."""
+    async with AsyncExitStack() as stack:
+        opened = await stack.enter_async_context(embedded(data, list(SERVICES)))
+        for name, database in opened.databases.items():
+            await migrate.upgrade(database, f"services.{name}")
+        composed = [
+            services.intake.app.build(
+                services.intake.settings.IntakeSettings(), opened.platform, opened.databases["intake"]
+            ),
+            services.risk.app.build(services.risk.settings.RiskSettings(), opened.platform, opened.databases["risk"]),
+        ]
+        keys = KeyRing(data / "keys.json")
+        url = f"http://{host}:{port}"
+        leave_profile(data, url, keys)
+
+        async def announce() -> None:
+            if started is not None:
+                await started(url)
+
+        await lifecycle.run(composed, opened.platform, keys, host, port, run_version(), announce)
+
+
+def leave_profile(data: Path, url: str, keys: KeyRing) -> None:
+    """Write `profile.json`: the address, and the local key with all rights, made once per data folder (D24)."""
+    path = data / PROFILE
+    secret = ""
+    if path.exists():
+        secret = msgspec.json.decode(path.read_bytes(), type=dict[str, str]).get("key", "")
+    if not secret or keys.find(secret) is None:
+        _, secret = keys.add(_LOCAL_KEY, RIGHTS, SystemClock().now().isoformat())
+    path.touch(mode=0o600)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode({"url": url, "key": secret})) + b"\n")
+
+
+async def migrate_database(service: str, database_url: str) -> None:
+    """Bring one service's PostgreSQL database to the newest revision."""
+    database = open_postgres(database_url, 2)
+    try:
+        await migrate.upgrade(database, f"services.{service}")
+    finally:
+        await database.close()
+
+
+async def create_topics(kafka: str, partitions: int) -> dict[str, int]:
+    """Create every topic that is missing on Apache Kafka; return all with the number of partitions wanted."""
+    log = open_kafka_log(kafka)
+    try:
+        wanted = all_topics(partitions)
+        await log.create_topics(wanted)
+        return wanted
+    finally:
+        await log.close()
