@@ -1,0 +1,1 @@
+"""The database port, its two backends, and the tables that every service keeps beside its own."""

@@ -5,10 +5,13 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Boolean, Dialect, Float, Integer, LargeBinary, Table, Text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
 from sqlalchemy.types import TypeDecorator
 
-_DIALECTS: dict[str, Dialect] = {"postgresql": postgresql.dialect(), "sqlite": sqlite.dialect()}
+_DIALECTS: dict[str, Dialect] = {
+    "postgresql": make_url("postgresql+asyncpg://").get_dialect()(),
+    "sqlite": make_url("sqlite://").get_dialect()(),
+}
 _PLAIN = (BigInteger, Boolean, Float, Integer, LargeBinary, Text)
 
 Bound = Sequence[tuple[Any, ...]]

@@ -33,7 +33,3 @@ class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only
     topic: ClassVar[Topic]
     key: ClassVar[Key]
     consumers: ClassVar[tuple[str, ...]] = ()
-    fields: ClassVar[dict[str, str]] = {}
-    """Meaning and unit of each field, for the generated page."""
-    example: ClassVar[str] = ""
-    """One committed example body."""

@@ -5,4 +5,4 @@ from aiokafka.partitioner import murmur2
 
 def lane_of(key: str, partitions: int) -> int:
     """Return the partition of a topic with so many partitions that a key belongs to."""
-    return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+    return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions

@@ -41,11 +41,12 @@ class SqliteLog:
         self._clock = clock
         self._store = Store(path)
         self._ends: Ends = self._store.load()
-        self._writer = Writer(self._store, self._now_ms) if path is not None else None
+        self._writer = Writer(self._store, self._now_ms, self._committed) if path is not None else None
         self._pool = ThreadPoolExecutor(1, "sqlite log reader") if path is not None else None
         self._groups: dict[str, list[SqliteReader]] = {}
         self._waiting: set[asyncio.Future[None]] = set()
         self._closed = False
+        self.rings = 0
 
     async def append(self, records: Sequence[Outgoing], timeout_s: float) -> None:
         """Append durably; see the port."""
@@ -55,9 +56,7 @@ class SqliteLog:
             if Partition(record.topic, record.partition) not in self._ends:
                 raise self._no_such(record)
         if records:
-            grown = await self._run(records, (), timeout_s)
-            self._ends.update(grown)
-            self.wake()
+            await self._run(records, (), timeout_s)
 
     def reader(self, group: str, topics: Sequence[str], assigned: Assigned, revoked: Revoked) -> "SqliteReader":
         """Return a member; the first one of its group that started owns everything until it closes."""
@@ -66,9 +65,8 @@ class SqliteLog:
     async def create_topics(self, topics: Mapping[str, int]) -> None:
         """Create topics that do not exist."""
         self._check_open()
-        if not topics:
-            return
-        self._ends = {**await self._run((), tuple(topics.items()), _CREATE_TIMEOUT_S), **self._ends}
+        if topics:
+            await self._run((), tuple(topics.items()), _CREATE_TIMEOUT_S)
 
     async def partitions(self, topic: str) -> int:
         """Return the number of partitions, 0 when there is no such topic."""
@@ -117,13 +115,16 @@ class SqliteLog:
 
     def wake(self) -> None:
         """Let waiting readers look again."""
+        self.rings += 1
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def wait(self, timeout_s: float) -> None:
-        """Wait until `wake`, at most so long."""
+    async def wait(self, heard: int, timeout_s: float) -> None:
+        """Wait for a `wake` after the one with number `heard`, at most so long."""
         self._check_open()
+        if self.rings != heard:
+            return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.add(waiter)
         try:
@@ -131,14 +132,19 @@ class SqliteLog:
         finally:
             self._waiting.discard(waiter)
 
-    async def _run(self, records: Sequence[Outgoing], topics: Sequence[tuple[str, int]], timeout_s: float) -> Ends:
+    async def _run(self, records: Sequence[Outgoing], topics: Sequence[tuple[str, int]], timeout_s: float) -> None:
         if self._writer is None:
-            return self._store.create(topics) if topics else self._store.append(records, self._now_ms())
+            self._committed(self._store.create(topics) if topics else self._store.append(records, self._now_ms()))
+            return
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._writer.submit(records, topics)
+                await self._writer.submit(records, topics)
         except TimeoutError as error:
             raise LogUnavailable(f"the log's file did not confirm within {timeout_s:g} s") from error
+
+    def _committed(self, ends: Ends) -> None:
+        self._ends.update(ends)
+        self.wake()
 
     def _no_such(self, record: Outgoing) -> Exception:
         if self.partitions_of([record.topic]):
@@ -184,12 +190,13 @@ class SqliteReader:
             if self._failure is not None:
                 failure, self._failure = self._failure, None
                 raise failure
+            heard = self._log.rings
             if batch := await self._read(max_records):
                 return batch
             left_s = deadline - loop.time()
             if left_s <= 0:
                 return {}
-            await self._log.wait(left_s)
+            await self._log.wait(heard, left_s)
 
     def seek(self, partition: Partition, offset: int) -> None:
         """Read on from `offset`."""

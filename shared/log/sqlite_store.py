@@ -10,6 +10,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -153,20 +154,20 @@ class _Job(NamedTuple):
     records: Sequence[Outgoing]
     topics: Sequence[tuple[str, int]]
     loop: asyncio.AbstractEventLoop
-    done: asyncio.Future[Ends]
+    done: asyncio.Future[None]
 
 
 class Writer:
     """The thread that alone writes one store."""
 
-    def __init__(self, store: Store, now_ms: Callable[[], int]) -> None:
-        """Start the thread; `now_ms` stamps records."""
-        self._store, self._now_ms = store, now_ms
+    def __init__(self, store: Store, now_ms: Callable[[], int], committed: Callable[[Ends], None]) -> None:
+        """Start the thread; `now_ms` stamps records, `committed` is told new ends on the callers' event loop."""
+        self._store, self._now_ms, self._committed = store, now_ms, committed
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sqlite log writer", daemon=True)
         self._thread.start()
 
-    def submit(self, records: Sequence[Outgoing], topics: Sequence[tuple[str, int]]) -> asyncio.Future[Ends]:
+    def submit(self, records: Sequence[Outgoing], topics: Sequence[tuple[str, int]]) -> asyncio.Future[None]:
         """Queue one job; the future is done once it has committed. A cancelled one that has not begun is dropped."""
         loop = asyncio.get_running_loop()
         job = _Job(records, topics, loop, loop.create_future())
@@ -204,7 +205,7 @@ class Writer:
         appends = [job for job in jobs if not job.topics]
         for job in jobs:
             if job.topics:
-                self._settle([job], lambda topics=job.topics: self._store.create(topics))
+                self._settle([job], partial(self._store.create, job.topics))
         if appends:
             together = [record for job in appends for record in job.records]
             self._settle(appends, lambda: self._store.append(together, self._now_ms()))
@@ -222,13 +223,15 @@ class Writer:
         for job in jobs:
             # A loop that has closed meanwhile has nobody left to tell.
             with contextlib.suppress(RuntimeError):
-                job.loop.call_soon_threadsafe(_tell, job.done, ends, failure)
+                job.loop.call_soon_threadsafe(self._tell, job.done, ends, failure)
 
-
-def _tell(done: asyncio.Future[Ends], ends: Ends, failure: Exception | None) -> None:
-    if done.done():
-        return
-    if failure is not None:
-        done.set_exception(failure)
-    else:
-        done.set_result(ends)
+    def _tell(self, done: asyncio.Future[None], ends: Ends, failure: Exception | None) -> None:
+        if failure is None:
+            # Also when the caller has given up waiting: the records are there and have to be read.
+            self._committed(ends)
+        if done.done():
+            return
+        if failure is not None:
+            done.set_exception(failure)
+        else:
+            done.set_result(None)

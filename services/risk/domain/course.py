@@ -1,7 +1,7 @@
 """The course of the alerts of one cause, derived from its values and rules: nothing is remembered in between (D12).
 
 Deriving always starts from the first period, so that what is found does not depend on the order in which facts came
-(D14). `reconciliation.py` compares it with the alerts that stand.
+(D14). `revision.py` compares it with the alerts that stand.
 """
 
 from collections.abc import Iterable, Sequence
@@ -148,11 +148,12 @@ class _Deriving:
         # Sorting is stable: among rules of one level the first of the policy leads.
         said.sort(key=lambda rule: -rule.level.rank)
         level = said[0].level if said else Level.NONE
-        unchanged = level is self.level
-        if unchanged and (observation.value is None or not observation.final):
-            return
         entry = PeriodLevel(level, observation, tuple(said))
         self.rated[observation.period] = entry
+        if not observation.final and level.rank <= self.level.rank:
+            return
+        if observation.value is None and level is self.level:
+            return
         self.level = level
         if level is not Level.NONE:
             self.open.append(entry)

@@ -11,11 +11,9 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from services.risk.domain.segments import PORTFOLIO
 from shared.kernel.days import Day, format_day, format_month, month_end, month_of
 from shared.kernel.ids import hashed_id
-
-PORTFOLIO = "portfolio"
-"""The segment that is the whole book."""
 
 
 class Level(StrEnum):
@@ -200,6 +198,16 @@ def in_force(
         for rule in holding[name].policy.rules
         if rule.book == book
     )
+
+
+def rule_named(history: Sequence[PolicyVersion], policy: str, version: int, rule: str) -> Rule:
+    """Return a rule as it stands in a version of a policy; KeyError when there is none."""
+    for candidate in history:
+        if candidate.policy.name == policy and candidate.version == version:
+            for found in candidate.policy.rules:
+                if found.id == rule:
+                    return found
+    raise KeyError(f"policy {policy} v{version} has no rule {rule}")
 
 
 def _precedence(version: PolicyVersion) -> tuple[int, int]:

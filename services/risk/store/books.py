@@ -152,9 +152,7 @@ async def save_evaluator(tx: Tx, book: str, evaluator: Evaluator) -> bool:
     """Write how far a book is evaluated, by compare-and-swap with owner and epoch; False = fenced."""
     touched = await tx.execute(
         update(EVALUATOR)
-        .where(
-            EVALUATOR.c.book == book, EVALUATOR.c.owner == evaluator.owner, EVALUATOR.c.epoch == evaluator.epoch
-        )
+        .where(EVALUATOR.c.book == book, EVALUATOR.c.owner == evaluator.owner, EVALUATOR.c.epoch == evaluator.epoch)
         .values(evaluated_through=evaluator.evaluated_through, feed=evaluator.feed)
     )
     return touched == 1
@@ -181,5 +179,3 @@ async def books_to_evaluate(tx: Tx, owner: str) -> list[str]:
     marked = select(MARK.c.book).where(MARK.c.book == EVALUATOR.c.book).exists()
     rows = await tx.rows(select(EVALUATOR.c.book).where(EVALUATOR.c.owner == owner, marked).order_by(EVALUATOR.c.book))
     return [row.book for row in rows]
-
-

@@ -12,19 +12,19 @@ from shared.kernel.days import Day, Month, month_of, month_start
 Cell = tuple[str, str, str, Day]
 """(segment, currency, measure, day)."""
 
-_DAY_COLUMNS = ("book", "segment", "measure", "currency", "day", "partition", "value")
-_MONTH_COLUMNS = ("book", "segment", "measure", "currency", "month", "partition", "value")
+_DAY_COLUMNS = ("book", "segment", "measure", "day", "currency", "partition", "value")
+_MONTH_COLUMNS = ("book", "segment", "measure", "month", "currency", "partition", "value")
 
 
 async def add_cells(tx: Tx, partition: int, cells: Mapping[str, Mapping[Cell, int]]) -> None:
     """Add each book's cells to its counters of this partition."""
-    days: list[tuple[str, str, str, str, Day, int, int]] = []
-    months: dict[tuple[str, str, str, str, Month], int] = {}
+    days: list[tuple[str, str, str, Day, str, int, int]] = []
+    months: dict[tuple[str, str, str, Month, str], int] = {}
     for book, of_book in cells.items():
         for (segment, currency, measure, day), value in of_book.items():
             if value:
-                days.append((book, segment, measure, currency, day, partition, value))
-                key = (book, segment, measure, currency, month_of(day))
+                days.append((book, segment, measure, day, currency, partition, value))
+                key = (book, segment, measure, month_of(day), currency)
                 months[key] = months.get(key, 0) + value
     rows = [(*key, partition, value) for key, value in months.items() if value]
     if days:
@@ -38,14 +38,18 @@ Sums = dict[tuple[str, str, str], int]
 
 
 async def month_sums(
-    tx: Tx, book: str, segments: Sequence[str] | None, measures: Iterable[str], months: tuple[Month, Month]
+    tx: Tx, book: str, segments: Sequence[str], measures: Iterable[str], months: tuple[Month, Month]
 ) -> dict[Month, Sums]:
-    """Return the sums of each month from the first to the last one that have rows; `segments` None means all."""
+    """Return the sums of each month from the first to the last one that have rows."""
     first, last = months
     table = COUNTER_MONTH.c
-    where = [table.book == book, among(table.measure, measures), table.month >= first, table.month <= last]
-    if segments is not None:
-        where.append(among(table.segment, segments))
+    where = [
+        table.book == book,
+        among(table.segment, segments),
+        among(table.measure, measures),
+        table.month >= first,
+        table.month <= last,
+    ]
     rows = await tx.rows(
         select(table.month, table.segment, table.currency, table.measure, func.sum(table.value))
         .where(and_(*where))
@@ -57,14 +61,10 @@ async def month_sums(
     return found
 
 
-async def sums_before(
-    tx: Tx, book: str, segments: Sequence[str] | None, measures: Iterable[str], month: Month
-) -> Sums:
+async def sums_before(tx: Tx, book: str, segments: Sequence[str], measures: Iterable[str], month: Month) -> Sums:
     """Return the sums of all months before a month: the level at its start."""
     table = COUNTER_MONTH.c
-    where = [table.book == book, among(table.measure, measures), table.month < month]
-    if segments is not None:
-        where.append(among(table.segment, segments))
+    where = [table.book == book, among(table.segment, segments), among(table.measure, measures), table.month < month]
     rows = await tx.rows(
         select(table.segment, table.currency, table.measure, func.sum(table.value))
         .where(and_(*where))
@@ -74,14 +74,18 @@ async def sums_before(
 
 
 async def day_sums(
-    tx: Tx, book: str, segments: Sequence[str] | None, measures: Iterable[str], days: tuple[Day, Day]
+    tx: Tx, book: str, segments: Sequence[str], measures: Iterable[str], days: tuple[Day, Day]
 ) -> dict[Day, Sums]:
-    """Return the sums of each day from the first to the last one that have rows; `segments` None means all."""
+    """Return the sums of each day from the first to the last one that have rows."""
     first, last = days
     table = COUNTER.c
-    where = [table.book == book, among(table.measure, measures), table.day >= first, table.day <= last]
-    if segments is not None:
-        where.append(among(table.segment, segments))
+    where = [
+        table.book == book,
+        among(table.segment, segments),
+        among(table.measure, measures),
+        table.day >= first,
+        table.day <= last,
+    ]
     rows = await tx.rows(
         select(table.day, table.segment, table.currency, table.measure, func.sum(table.value))
         .where(and_(*where))
@@ -115,20 +119,22 @@ async def last_days(tx: Tx, book: str, segment: str, measure: str, months: tuple
     return found
 
 
-async def segments_of(tx: Tx, book: str, first_letters: str = "") -> list[str]:
-    """Return the segments of a book that have counters, by name; only those that begin so."""
+async def segments_of(tx: Tx, book: str) -> list[str]:
+    """Return the segments of a book that have counters, by name.
+
+    One step through the index per segment, whatever the number of counters behind each.
+    """
     table = COUNTER_MONTH.c
-    where = [table.book == book]
-    if first_letters:
-        where += [table.segment >= first_letters, table.segment < first_letters + "\U0010ffff"]
-    rows = await tx.rows(select(table.segment).where(and_(*where)).distinct().order_by(table.segment))
-    return [row.segment for row in rows]
+    first = select(func.min(table.segment).label("segment")).where(table.book == book)
+    found = first.cte("found", recursive=True)
+    following = select(func.min(table.segment)).where(table.book == book, table.segment > found.c.segment)
+    found = found.union_all(select(following.scalar_subquery()).where(found.c.segment.is_not(None)))
+    rows = await tx.rows(select(found.c.segment).where(found.c.segment.is_not(None)))
+    return sorted(row.segment for row in rows)
 
 
 async def currencies_of(tx: Tx, book: str) -> list[str]:
     """Return the currencies in which a book has counters, by code."""
     table = COUNTER_MONTH.c
-    rows = await tx.rows(
-        select(table.currency).where(table.book == book, table.segment == "portfolio").distinct()
-    )
+    rows = await tx.rows(select(table.currency).where(table.book == book, table.segment == "portfolio").distinct())
     return sorted(row.currency for row in rows if row.currency)

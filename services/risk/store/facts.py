@@ -33,7 +33,7 @@ async def add_facts(tx: Tx, rows: Sequence[LedgerRow]) -> set[str]:
 async def digests_of(tx: Tx, event_ids: Iterable[str]) -> dict[str, str]:
     """Return the digest of each fact that is in the ledger."""
     rows = await tx.rows(select(LEDGER.c.event_id, LEDGER.c.digest).where(among(LEDGER.c.event_id, event_ids)))
-    return {event_id: digest for event_id, digest in rows}
+    return {row.event_id: row.digest for row in rows}
 
 
 async def subjects_of(tx: Tx, event_ids: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -44,9 +44,7 @@ async def subjects_of(tx: Tx, event_ids: Iterable[str]) -> dict[str, tuple[str, 
     return {event_id: (subject, kind) for event_id, subject, kind in rows}
 
 
-async def facts_of(
-    tx: Tx, subjects: Iterable[str], known_at_us: int | None = None
-) -> dict[str, list[Row[Any]]]:
+async def facts_of(tx: Tx, subjects: Iterable[str], known_at_us: int | None = None) -> dict[str, list[Row[Any]]]:
     """Return the facts of each subject in their order (D4), only those known by `known_at_us` when it is given."""
     statement = select(*_FOLDED).where(among(LEDGER.c.subject, subjects))
     if known_at_us is not None:

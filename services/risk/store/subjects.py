@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, select, tuple_, update
+from sqlalchemy import Row, select, update
 
 from services.risk.store.keys import among
 from services.risk.store.tables import CLIENT, LOAN, PROJECT

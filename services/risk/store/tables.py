@@ -105,13 +105,14 @@ PROJECT = Table(
     Index("project_client", "book", "client"),
 )
 
-_COUNTER_KEY = ("book", "segment", "measure", "currency")
+_COUNTER_KEY = ("book", "segment", "measure")
 
 COUNTER = Table(
     "counter",
     METADATA,
     *(Column(name, Text, primary_key=True) for name in _COUNTER_KEY),
     Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("currency", Text, primary_key=True),
     Column("partition", Integer, primary_key=True, autoincrement=False),
     Column("value", BigInteger, nullable=False),
     sqlite_with_rowid=False,
@@ -123,6 +124,7 @@ COUNTER_MONTH = Table(
     METADATA,
     *(Column(name, Text, primary_key=True) for name in _COUNTER_KEY),
     Column("month", Integer, primary_key=True, autoincrement=False),
+    Column("currency", Text, primary_key=True),
     Column("partition", Integer, primary_key=True, autoincrement=False),
     Column("value", BigInteger, nullable=False),
     sqlite_with_rowid=False,

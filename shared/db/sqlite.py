@@ -1,0 +1,319 @@
+"""The database port on SQLite: one process per file, exactly one writing connection in it.
+
+Statements of the writer run in the event loop's own thread, in slices: handing each to a thread would cost more than it
+does, and sqlite3 gives up the interpreter lock at every row, for which a busy loop makes the thread wait up to 5 ms
+each time. Only what blocks without it, COMMIT and the first step of a read, runs in a thread. One writing connection
+kept for the life of the process, which alone checkpoints, also keeps clear of SQLite's WAL-reset fault (3.7.0 to
+3.51.2: two connections that write and checkpoint at once can lose a commit).
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, CursorResult, Executable, Row, Table, select
+
+from shared.clock import Clock, SystemClock
+from shared.db.bulk import Conflict, Shape, first_by_key, on_conflict, shape_of, sorted_by_key
+from shared.db.group_commit import GroupCommit, Wake
+from shared.db.port import DatabaseUnavailable
+from shared.db.sqlite_link import Link, Threads, lock_file, outside_faults
+from shared.db.wakes import Listener, Switchboard
+
+T = TypeVar("T")
+
+READERS = 4
+_SLICE_ROWS = 500
+"""Rows written or fetched before other tasks of the loop get a turn: a slice stays under 20 ms (D23)."""
+_KEYS_PER_QUERY = 400
+_WAL_PAGES = 4_000
+
+
+class SqliteTx:
+    """A transaction on one connection (`shared.db.port.Tx`)."""
+
+    def __init__(self, link: Link, now: datetime, threads: Threads | None) -> None:
+        """Work through `link`; with `threads` the first step of each statement runs there."""
+        self.now = now
+        self.wakes: list[Wake] = []
+        self._link: Link | None = link
+        self._threads = threads
+
+    def end(self) -> None:
+        """Make further use an error: the connection belongs to the next."""
+        self._link = None
+
+    def _open_link(self) -> Link:
+        if self._link is None:
+            raise RuntimeError("this transaction has ended")
+        return self._link
+
+    async def _start(self, statement: Executable, parameters: Any) -> CursorResult[Any]:
+        link = self._open_link()
+        with outside_faults():
+            if self._threads is None:
+                return link.sql.execute(statement, parameters)
+            return await self._threads.run(link, lambda: link.sql.execute(statement, parameters))
+
+    async def execute(self, statement: Executable, parameters: Any = None) -> int:
+        """Run one statement; return the number of rows it touched."""
+        result = await self._start(statement, parameters)
+        touched = result.rowcount
+        result.close()
+        return touched
+
+    async def rows(self, statement: Executable, parameters: Any = None) -> Sequence[Row[Any]]:
+        """Run one statement and return all its rows."""
+        result = await self._start(statement, parameters)
+        found: list[Row[Any]] = []
+        try:
+            with outside_faults():
+                while part := result.fetchmany(_SLICE_ROWS):
+                    found.extend(part)
+                    if len(part) < _SLICE_ROWS:
+                        break
+                    await asyncio.sleep(0)
+        finally:
+            result.close()
+        return found
+
+    async def row(self, statement: Executable, parameters: Any = None) -> Row[Any] | None:
+        """Run one statement and return its first row, if any."""
+        result = await self._start(statement, parameters)
+        with outside_faults():
+            return result.first()
+
+    async def insert(self, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Insert many rows in the order given."""
+        shape = shape_of(table, tuple(columns), "sqlite")
+        await self._write_many(shape, shape.bind(rows), "")
+
+    async def insert_new(
+        self, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], key: Sequence[str]
+    ) -> set[tuple[Any, ...]]:
+        """Insert the rows whose key is not there yet; return their keys."""
+        shape = shape_of(table, tuple(columns), "sqlite")
+        places = shape.indexes(key)
+        given: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+        bound = shape.bind(rows)
+        for row, values in zip(rows, bound, strict=True):
+            given.setdefault(tuple(values[place] for place in places), tuple(row[place] for place in places))
+        first = first_by_key(shape, bound, key)
+        for known in await self._keys_there(shape, key, list(first)):
+            del first[known]
+        await self._write_many(shape, [first[values] for values in sorted(first)], "")
+        return {given[values] for values in first}
+
+    async def upsert(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        key: Sequence[str],
+        add: Sequence[str] = (),
+        least: Sequence[str] = (),
+        greatest: Sequence[str] = (),
+    ) -> None:
+        """Insert or update many rows."""
+        shape = shape_of(table, tuple(columns), "sqlite")
+        clause = on_conflict(shape, Conflict(tuple(key), tuple(add), tuple(least), tuple(greatest)))
+        await self._write_many(shape, sorted_by_key(shape, shape.bind(rows), key), clause)
+
+    async def lock(self, table: Table, key: dict[str, Any], shared: bool = False) -> Row[Any] | None:
+        """Return one row: the one writer holds it anyway."""
+        return await self.row(select(table).where(*(table.c[name] == value for name, value in key.items())))
+
+    async def wake(self, channel: str, payload: str) -> None:
+        """Wake listeners once the group has committed."""
+        self._open_link()
+        self.wakes.append((channel, payload))
+
+    async def _write_many(self, shape: Shape, rows: Sequence[tuple[Any, ...]], clause: str) -> None:
+        marks = ", ".join("?" * len(shape.columns))
+        sql = f"INSERT INTO {shape.table} AS old ({shape.column_list}) VALUES ({marks}) {clause}"  # noqa: S608 - names
+        for start in range(0, len(rows), _SLICE_ROWS):
+            if start:
+                await asyncio.sleep(0)
+            with outside_faults():
+                self._open_link().sql.exec_driver_sql(sql, list(rows[start : start + _SLICE_ROWS])).close()
+
+    async def _keys_there(
+        self, shape: Shape, key: Sequence[str], wanted: Sequence[tuple[Any, ...]]
+    ) -> list[tuple[Any, ...]]:
+        """Return which of the wanted keys the table has; nobody else can add one before this transaction ends."""
+        names = ", ".join(shape.quoted[place] for place in shape.indexes(key))
+        one = f"({', '.join('?' * len(key))})"
+        left = names if len(key) == 1 else f"({names})"
+        there: list[tuple[Any, ...]] = []
+        for start in range(0, len(wanted), _KEYS_PER_QUERY):
+            part = wanted[start : start + _KEYS_PER_QUERY]
+            values = ", ".join([one] * len(part))
+            sql = f"SELECT {names} FROM {shape.table} WHERE {left} IN (VALUES {values})"  # noqa: S608 - names only
+            flat = tuple(value for values in part for value in values)
+            with outside_faults():
+                there.extend(tuple(row) for row in self._open_link().sql.exec_driver_sql(sql, flat).all())
+            await asyncio.sleep(0)
+        return there
+
+
+class _Writer:
+    """The one writing connection as `GroupCommit` sees it."""
+
+    def __init__(self, link: Link, threads: Threads, in_memory: bool) -> None:
+        """Commit in a thread, unless there is nothing to wait for."""
+        self._link = link
+        self._threads = threads
+        self._in_memory = in_memory
+        self.begin = link.begin
+        self.savepoint = link.savepoint
+        self.release = link.release
+        self.rollback_to_savepoint = link.rollback_to_savepoint
+        self.rollback = link.rollback
+        self.in_transaction = link.in_transaction
+
+    async def commit(self) -> None:
+        """Make everything durable; without changes there is no disk to wait for."""
+        if self._in_memory or not self._link.changed():
+            self._link.run("COMMIT")
+        else:
+            await self._threads.run(self._link, lambda: self._link.run("COMMIT"))
+
+
+class SqliteDatabase:
+    """One service's own database in one file, or in memory (`shared.db.port.Database`)."""
+
+    dialect = "sqlite"
+
+    def __init__(self, path: Path | None, clock: Clock) -> None:
+        """Open or create the file; DatabaseUnavailable when another process has it."""
+        self._clock = clock
+        self._path = path
+        self._lock_file = None if path is None else lock_file(path)
+        self._threads = Threads(READERS + 1)
+        address = ":memory:" if path is None else f"{path.absolute().as_uri()}?mode=rwc"
+        pragmas = ("journal_mode=WAL", "synchronous=FULL", f"wal_autocheckpoint={_WAL_PAGES}", "cache_size=-65536")
+        try:
+            with outside_faults():
+                self._writer = Link(address, ("temp_store=MEMORY", *(() if path is None else pragmas)))
+        except BaseException:
+            self._unlock()
+            raise
+        self._board = Switchboard()
+        self._group = GroupCommit(_Writer(self._writer, self._threads, path is None), self._board.deliver)
+        self._idle: list[Link] = []
+        self._reader_slots = asyncio.Semaphore(READERS)
+        self._claims: set[str] = set()
+        self._closed = False
+
+    @asynccontextmanager
+    async def transaction(self, *, snapshot: bool = False) -> AsyncIterator[SqliteTx]:
+        """Open a transaction; leaving the block returns after the durable commit of its group."""
+        await self._group.enter()
+        tx = SqliteTx(self._writer, self._clock.now(), None)
+        try:
+            yield tx
+        except BaseException:
+            tx.end()
+            self._group.abandon()
+            raise
+        tx.end()
+        await self._group.leave(tx.wakes)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[SqliteTx]:
+        """Open a read-only transaction that sees one instant; in memory it takes its turn on the one connection."""
+        if self._path is None:
+            async with self._read_in_turn() as tx:
+                yield tx
+            return
+        async with self._reader_slots:
+            if self._closed:
+                raise DatabaseUnavailable("the database is closed")
+            reader = self._idle.pop() if self._idle else self._open_reader(self._path)
+            tx = SqliteTx(reader, self._clock.now(), self._threads)
+            try:
+                reader.begin_read()
+                yield tx
+            finally:
+                tx.end()
+                reader.rollback()
+                self._idle.append(reader)
+
+    @asynccontextmanager
+    async def _read_in_turn(self) -> AsyncIterator[SqliteTx]:
+        await self._group.enter()
+        tx = SqliteTx(self._writer, self._clock.now(), None)
+        try:
+            self._writer.run("PRAGMA query_only=ON")
+            yield tx
+        finally:
+            tx.end()
+            self._writer.run("PRAGMA query_only=OFF")
+            self._group.abandon()
+
+    @asynccontextmanager
+    async def claim(self, name: str) -> AsyncIterator[bool]:
+        """Hold a claim inside this process, the only one that may have the file open."""
+        held = name not in self._claims
+        self._claims.add(name)
+        try:
+            yield held
+        finally:
+            if held:
+                self._claims.discard(name)
+
+    def listen(self, channel: str) -> Listener:
+        """Listen to `wake` from now on."""
+        return self._board.listen(channel)
+
+    async def check(self) -> str | None:
+        """Return why the database cannot be used now, or None."""
+        try:
+            async with self.transaction():
+                return None
+        except DatabaseUnavailable as error:
+            return str(error)
+
+    async def run_sync(self, work: Callable[[Connection], T]) -> T:
+        """Run synchronous SQLAlchemy work, such as a migration, in one transaction."""
+        async with self.transaction():
+            with outside_faults():
+                return work(self._writer.sql)
+
+    async def close(self) -> None:
+        """Let transactions under way finish, close readers, then the writer, which empties the WAL."""
+        if self._closed:
+            return
+        self._closed = True
+        self._board.close()
+        await self._group.close()
+        for _ in range(READERS):
+            await self._reader_slots.acquire()
+        for reader in self._idle:
+            reader.close()
+        await self._threads.run(self._writer, self._writer.close)
+        self._threads.close()
+        for _ in range(READERS):
+            self._reader_slots.release()
+        self._unlock()
+
+    def _open_reader(self, path: Path) -> Link:
+        with outside_faults():
+            return Link(f"{path.absolute().as_uri()}?mode=ro", ("query_only=ON", "wal_autocheckpoint=0"))
+
+    def _unlock(self) -> None:
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+
+async def open_sqlite(path: Path | None, clock: Clock | None = None) -> SqliteDatabase:
+    """Open a database file (created with its folder when missing), or with None an empty database in memory.
+
+    DatabaseUnavailable when the file is open elsewhere or cannot be opened. `clock` gives `Tx.now`.
+    """
+    return SqliteDatabase(path, clock or SystemClock())
