@@ -147,23 +147,22 @@ class Client:
         deadline = time.monotonic() + self._patience_s
         delay_s = _DELAY_S
         while True:
+            response: httpx.Response | None = None
             try:
                 response = self._http.request(method, path, params=params, content=content, headers=headers)
+                reason = f"it answers {response.status_code}"
             except httpx.TransportError as error:
                 reason = str(error) or type(error).__name__
-                response = None
-            else:
-                reason = f"it answers {response.status_code}"
             if response is not None and response.status_code not in _AWAY:
                 break
             if time.monotonic() + delay_s > deadline:
-                if response is not None:
-                    break
-                raise NoSystem(f"{self.address.url} does not answer: {reason}")
+                break
             if self._away is not None:
                 self._away(reason)
             time.sleep(delay_s)
             delay_s = min(delay_s * 2, _DELAY_MAX_S)
+        if response is None:
+            raise NoSystem(f"{self.address.url} does not answer: {reason}")
         if response.is_success:
             return response
         raise Refused(response.status_code, _problem(response))

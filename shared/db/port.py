@@ -11,6 +11,9 @@ from typing import Any, Protocol
 
 from sqlalchemy import Executable, Row, Table
 
+AnyRow = Row[*tuple[Any, ...]]
+"""A row whose columns the type checker does not follow: unpack it or name its columns."""
+
 
 class DatabaseUnavailable(Exception):
     """The database did not answer, or broke the connection; the transaction did not happen or its fate is unknown."""
@@ -25,10 +28,10 @@ class Tx(Protocol):
     async def execute(self, statement: Executable, parameters: Any = None) -> int:
         """Run one SQLAlchemy Core statement; return the number of rows it touched."""
 
-    async def rows(self, statement: Executable, parameters: Any = None) -> Sequence[Row[Any]]:
+    async def rows(self, statement: Executable, parameters: Any = None) -> Sequence[AnyRow]:
         """Run one statement and return all its rows."""
 
-    async def row(self, statement: Executable, parameters: Any = None) -> Row[Any] | None:
+    async def row(self, statement: Executable, parameters: Any = None) -> AnyRow | None:
         """Run one statement and return its first row, if any."""
 
     async def insert(self, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -55,7 +58,7 @@ class Tx(Protocol):
         A key may occur once in `rows`.
         """
 
-    async def lock(self, table: Table, key: dict[str, Any], shared: bool = False) -> Row[Any] | None:
+    async def lock(self, table: Table, key: dict[str, Any], shared: bool = False) -> AnyRow | None:
         """Lock one row to the end of the transaction (SQLite: the one writer does anyway); None when there is none."""
 
     async def wake(self, channel: str, payload: str) -> None:

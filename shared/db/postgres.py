@@ -6,11 +6,13 @@ under SQLAlchemy begins its own only at the first statement, and the bulk writes
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
+import asyncpg
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.clock import Clock, SystemClock
@@ -22,7 +24,7 @@ from shared.db.wakes import Listener, Switchboard
 T = TypeVar("T")
 
 CONNECT_TIMEOUT_S = 10.0
-STATEMENT_TIMEOUT_S = 60.0
+STATEMENT_TIMEOUT_S = 120.0
 CHECK_TIMEOUT_S = 3.0
 _POOL_TIMEOUT_S = 30.0
 _ROLLBACK_TIMEOUT_S = 5.0
@@ -31,6 +33,8 @@ _SERVER_SETTINGS = {
     # A process that was stopped in the middle of a transaction must not hold its rows against its successor.
     "idle_in_transaction_session_timeout": "20s",
     "lock_timeout": "30s",
+    # Compiling a plan costs more than any statement of ours.
+    "jit": "off",
     "timezone": "UTC",
 }
 
@@ -50,11 +54,11 @@ class PostgresDatabase:
         self._notifications = Notifications(connect, self._board)
         self._closed = False
 
-    def transaction(self, *, snapshot: bool = False) -> "_Transaction":
+    def transaction(self, *, snapshot: bool = False) -> AbstractAsyncContextManager[PostgresTx]:
         """Open a transaction: READ COMMITTED, or with `snapshot` REPEATABLE READ."""
         return self._transact(f"BEGIN ISOLATION LEVEL {'REPEATABLE READ' if snapshot else 'READ COMMITTED'}")
 
-    def read(self) -> "_Transaction":
+    def read(self) -> AbstractAsyncContextManager[PostgresTx]:
         """Open a read-only transaction that sees one instant."""
         return self._transact("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
@@ -69,8 +73,7 @@ class PostgresDatabase:
                 await self._roll_back(connection, driver)
                 raise
             try:
-                with outside_faults():
-                    await driver.execute("COMMIT")
+                await _commit(driver)
             except BaseException:
                 await self._roll_back(connection, driver)
                 raise
@@ -85,8 +88,12 @@ class PostgresDatabase:
             raise DatabaseUnavailable("the database is closed")
         for attempt in range(self._pool_size + 1):
             connection = self._engine.connect()
-            with outside_faults():
-                await connection.start()
+            try:
+                with outside_faults():
+                    await connection.start()
+            except (DBAPIError, asyncpg.PostgresError) as error:
+                # Whatever keeps us from connecting, a wrong password too, is waited for and shown by readiness.
+                raise DatabaseUnavailable(str(error)) from error
             try:
                 with outside_faults():
                     driver: Any = (await connection.get_raw_connection()).driver_connection
@@ -109,8 +116,8 @@ class PostgresDatabase:
         except (DatabaseUnavailable, asyncio.CancelledError):
             await connection.invalidate()
 
-    def claim(self, name: str) -> "_Claim":
-        """Hold a claim as a session's advisory lock; the block is broken off with DatabaseUnavailable when it is lost."""
+    def claim(self, name: str) -> AbstractAsyncContextManager[bool]:
+        """Hold a claim as an advisory lock; when it is lost the block is broken off with DatabaseUnavailable."""
         return self._claims.hold(name)
 
     def listen(self, channel: str) -> Listener:
@@ -137,7 +144,7 @@ class PostgresDatabase:
         try:
             with outside_faults():
                 result = await connection.run_sync(work)
-                await driver.execute("COMMIT")
+            await _commit(driver)
         except BaseException:
             await self._roll_back(connection, driver)
             raise
@@ -154,3 +161,34 @@ class PostgresDatabase:
         await self._notifications.close()
         await self._claims.close()
         await self._engine.dispose()
+
+
+async def _commit(driver: Any) -> None:
+    """Commit; RuntimeError when PostgreSQL had given the transaction up at an error that the block swallowed."""
+    with outside_faults():
+        outcome = await driver.execute("COMMIT")
+    if outcome != "COMMIT":
+        raise RuntimeError("a statement failed and its error was swallowed: the transaction was rolled back")
+
+
+def open_postgres(dsn: str, pool_size: int = 10, clock: Clock | None = None) -> PostgresDatabase:
+    """Return a database that connects when it is first used.
+
+    `dsn` is `postgresql://user:password@host:port/database` (asyncpg's options as query parameters). `pool_size` bounds
+    the transactions open at once; two more connections serve claims and notifications. `clock` gives `Tx.now`.
+    """
+    connect = {
+        "dsn": make_url(dsn).set(drivername="postgresql").render_as_string(hide_password=False),
+        "timeout": CONNECT_TIMEOUT_S,
+        "command_timeout": STATEMENT_TIMEOUT_S,
+        "server_settings": _SERVER_SETTINGS,
+    }
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=lambda: asyncpg.connect(**connect),
+        isolation_level="AUTOCOMMIT",
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=_POOL_TIMEOUT_S,
+    )
+    return PostgresDatabase(engine, pool_size, connect, clock or SystemClock())

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from hashlib import blake2b
@@ -12,6 +13,8 @@ import asyncpg
 from shared.db.port import DatabaseUnavailable
 from shared.db.postgres_tx import outside_faults
 from shared.db.wakes import Switchboard
+
+_log = logging.getLogger(__name__)
 
 _RETRY_DELAY_S = 0.5
 _CLOSE_TIMEOUT_S = 2.0
@@ -29,7 +32,7 @@ class Claims:
 
     @asynccontextmanager
     async def hold(self, name: str) -> AsyncIterator[bool]:
-        """Try to hold a claim for the block; when the session is lost meanwhile the block ends in DatabaseUnavailable."""
+        """Try to hold a claim for the block; when the session is lost the block ends in DatabaseUnavailable."""
         if name in self._holders:
             yield False
             return
@@ -37,14 +40,16 @@ class Claims:
         self._holders[name] = holder
         try:
             number = _number_of(name)
-            if not await self._ask("SELECT pg_try_advisory_lock($1)", number, connect=True):
-                yield False
-                return
             try:
+                held = await self._ask("SELECT pg_try_advisory_lock($1)", number, connect=True)
+                if not held:
+                    yield False
+                    return
                 with holder:
                     yield True
             finally:
-                await self._ask("SELECT pg_advisory_unlock($1)", number, connect=False)
+                # Also after a cancelled attempt, which may have got the lock; without the lock it does nothing.
+                await asyncio.shield(self._give_up(number))
         finally:
             del self._holders[name]
 
@@ -59,6 +64,14 @@ class Claims:
                     self._session.add_termination_listener(self._lost)
                 session = self._session
                 return bool(await session.fetchval(sql, number))
+
+    async def _give_up(self, number: int) -> None:
+        """Release a lock; a session that cannot do even that is cut, which releases all."""
+        try:
+            await self._ask("SELECT pg_advisory_unlock($1)", number, connect=False)
+        except DatabaseUnavailable:
+            if self._session is not None:
+                self._session.terminate()
 
     def _lost(self, session: Any) -> None:
         if session is self._session:
@@ -127,7 +140,8 @@ class Notifications:
                 with outside_faults():
                     session = await asyncpg.connect(**self._connect)
                     await self._serve(session)
-            except DatabaseUnavailable:
+            except (DatabaseUnavailable, asyncpg.PostgresError) as error:
+                _log.warning("not listening for wake-ups, trying again: %s", error)
                 await asyncio.sleep(_RETRY_DELAY_S)
             finally:
                 await _close(session)

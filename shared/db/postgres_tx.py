@@ -4,22 +4,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
+from zlib import crc32
 
 import asyncpg
-from sqlalchemy import CursorResult, Executable, Row, Table, func, select
+from sqlalchemy import CursorResult, Executable, Table, func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.db.bulk import Bound, Conflict, Shape, first_by_key, on_conflict, shape_of, sorted_by_key
-from shared.db.port import DatabaseUnavailable
+from shared.db.port import AnyRow, DatabaseUnavailable
 
 _UNNEST_ROWS = 200
 """Up to here one `unnest` statement wins; above it COPY into a temporary table does (performance.md, section 11)."""
 _OUTSIDE_CLASSES = frozenset({"08", "40", "53", "57", "58"})
 """SQLSTATE classes for what no statement is to blame for: connection, serialization, resources, operator, system."""
-_OUTSIDE_STATES = frozenset({"55P03", "0A000", "25006", "25P03"})
-"""A lock that came too late, a plan that a migration made stale, a standby in the place of the primary, idle too long."""
+_OUTSIDE_STATES = frozenset({"55P03", "25P03"})
+"""A lock that came too late, and a transaction that idled too long."""
 _STAGES = "tocsin_stages"
 
 
@@ -37,12 +38,10 @@ def outside_faults() -> Iterator[None]:
         raise
     except asyncpg.IntegrityConstraintViolationError as error:
         raise IntegrityError("bulk statement", None, error) from error
-    except asyncpg.PostgresError as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
         if _is_outside(error):
-            raise DatabaseUnavailable(str(error)) from error
+            raise DatabaseUnavailable(f"{type(error).__name__}: {error}") from error
         raise
-    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
-        raise DatabaseUnavailable(f"{type(error).__name__}: {error}") from error
 
 
 def _driver_error(error: DBAPIError) -> BaseException | None:
@@ -51,9 +50,11 @@ def _driver_error(error: DBAPIError) -> BaseException | None:
 
 
 def _is_outside(error: BaseException | None) -> bool:
-    if isinstance(error, (asyncpg.InterfaceError, OSError, TimeoutError)):
-        # asyncpg says InterfaceError for a closed connection and, as its subclass DataError, for a wrong value.
-        return not isinstance(error, asyncpg.DataError)
+    if isinstance(error, asyncpg.InterfaceError):
+        # A closed connection; but a value that does not fit its column is an InterfaceError and a ValueError.
+        return not isinstance(error, ValueError)
+    if isinstance(error, (OSError, asyncpg.InternalClientError, asyncpg.InvalidCachedStatementError)):
+        return True
     state = getattr(error, "sqlstate", None)
     return state is not None and (state[:2] in _OUTSIDE_CLASSES or state in _OUTSIDE_STATES)
 
@@ -89,11 +90,11 @@ class PostgresTx:
         result.close()
         return touched
 
-    async def rows(self, statement: Executable, parameters: Any = None) -> Sequence[Row[Any]]:
+    async def rows(self, statement: Executable, parameters: Any = None) -> Sequence[AnyRow]:
         """Run one statement and return all its rows."""
         return (await self._run(statement, parameters)).all()
 
-    async def row(self, statement: Executable, parameters: Any = None) -> Row[Any] | None:
+    async def row(self, statement: Executable, parameters: Any = None) -> AnyRow | None:
         """Run one statement and return its first row, if any."""
         return (await self._run(statement, parameters)).first()
 
@@ -133,7 +134,7 @@ class PostgresTx:
         clause = on_conflict(shape, Conflict(tuple(key), tuple(add), tuple(least), tuple(greatest)))
         await self._write_many(table, shape, sorted_by_key(shape, shape.bind(rows), key), clause)
 
-    async def lock(self, table: Table, key: dict[str, Any], shared: bool = False) -> Row[Any] | None:
+    async def lock(self, table: Table, key: dict[str, Any], shared: bool = False) -> AnyRow | None:
         """Lock one row to the end of the transaction, for ourselves or shared with other readers."""
         wanted = select(table).where(*(table.c[name] == value for name, value in key.items()))
         return await self.row(wanted.with_for_update(read=shared))
@@ -163,8 +164,8 @@ class PostgresTx:
 
     async def _stage(self, table: Table, shape: Shape, rows: Bound) -> str:
         """Copy rows into this connection's temporary table for the shape; return the table's name."""
-        name = f"stage_{table.name}_{abs(hash(shape.columns)) & 0xFFFFFFFF:08x}"
-        ready: set[str] = self._open_connection().sync_connection.info.setdefault(_STAGES, set())  # type: ignore[union-attr]
+        name = f"stage_{table.name}_{crc32(shape.column_list.encode()):08x}"
+        ready: set[str] = self._open_connection().info.setdefault(_STAGES, set())
         if name not in ready and name not in self.new_stages:
             fields = ", ".join(f"{column} {kind}" for column, kind in zip(shape.quoted, shape.types, strict=True))
             await self._driver.execute(f'CREATE TEMPORARY TABLE "{name}" ({fields}) ON COMMIT DELETE ROWS')
@@ -177,6 +178,5 @@ class PostgresTx:
 
     def keep_stages(self) -> None:
         """Remember the temporary tables that the commit has made lasting for this connection."""
-        connection = self._open_connection().sync_connection
-        if connection is not None and self.new_stages:
-            connection.info.setdefault(_STAGES, set()).update(self.new_stages)
+        if self.new_stages:
+            self._open_connection().info.setdefault(_STAGES, set()).update(self.new_stages)

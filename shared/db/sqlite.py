@@ -15,12 +15,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Executable, Row, Table, select
+from sqlalchemy import Connection, CursorResult, Executable, Table, select
 
 from shared.clock import Clock, SystemClock
 from shared.db.bulk import Conflict, Shape, first_by_key, on_conflict, shape_of, sorted_by_key
 from shared.db.group_commit import GroupCommit, Wake
-from shared.db.port import DatabaseUnavailable
+from shared.db.port import AnyRow, DatabaseUnavailable
 from shared.db.sqlite_link import Link, Threads, lock_file, outside_faults
 from shared.db.wakes import Listener, Switchboard
 
@@ -66,10 +66,10 @@ class SqliteTx:
         result.close()
         return touched
 
-    async def rows(self, statement: Executable, parameters: Any = None) -> Sequence[Row[Any]]:
+    async def rows(self, statement: Executable, parameters: Any = None) -> Sequence[AnyRow]:
         """Run one statement and return all its rows."""
         result = await self._start(statement, parameters)
-        found: list[Row[Any]] = []
+        found: list[AnyRow] = []
         try:
             with outside_faults():
                 while part := result.fetchmany(_SLICE_ROWS):
@@ -81,7 +81,7 @@ class SqliteTx:
             result.close()
         return found
 
-    async def row(self, statement: Executable, parameters: Any = None) -> Row[Any] | None:
+    async def row(self, statement: Executable, parameters: Any = None) -> AnyRow | None:
         """Run one statement and return its first row, if any."""
         result = await self._start(statement, parameters)
         with outside_faults():
@@ -123,7 +123,7 @@ class SqliteTx:
         clause = on_conflict(shape, Conflict(tuple(key), tuple(add), tuple(least), tuple(greatest)))
         await self._write_many(shape, sorted_by_key(shape, shape.bind(rows), key), clause)
 
-    async def lock(self, table: Table, key: dict[str, Any], shared: bool = False) -> Row[Any] | None:
+    async def lock(self, table: Table, key: dict[str, Any], shared: bool = False) -> AnyRow | None:
         """Return one row: the one writer holds it anyway."""
         return await self.row(select(table).where(*(table.c[name] == value for name, value in key.items())))
 
@@ -311,7 +311,7 @@ class SqliteDatabase:
             self._lock_file = None
 
 
-async def open_sqlite(path: Path | None, clock: Clock | None = None) -> SqliteDatabase:
+def open_sqlite(path: Path | None, clock: Clock | None = None) -> SqliteDatabase:
     """Open a database file (created with its folder when missing), or with None an empty database in memory.
 
     DatabaseUnavailable when the file is open elsewhere or cannot be opened. `clock` gives `Tx.now`.

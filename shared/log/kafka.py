@@ -12,7 +12,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 from aiokafka.helpers import create_ssl_context
 
 from shared.log.kafka_producer import KafkaAppender
@@ -27,6 +27,7 @@ from shared.log.port import (
 )
 
 _LET_GO_TIMEOUT_S = 2.0
+_LOOK_AGAIN_S = 0.05
 _LOWEST_SESSION_TIMEOUT_S = 6.0
 _BATCH_OVERHEAD_BYTES = 64 * 1024
 
@@ -128,16 +129,14 @@ class KafkaLog:
             for name, code, *text in answer.topic_errors:
                 if for_code(code) not in (NoError, TopicAlreadyExistsError):
                     raise LogUnavailable(f"topic {name} was not created: {for_code(code).__name__} {text}")
+            # The broker confirms before it can name a topic to others: whoever comes next must find it.
+            while not topics.keys() <= (await self._named()).keys():
+                await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def partitions(self, topic: str) -> int:
         """Return the number of partitions; 0 when the topic does not exist."""
         async with self._asking():
-            # Asking for all topics, because asking for one may create it (brokers with auto.create.topics.enable).
-            found = await (await self._open_admin()).describe_topics()
-            for one in found:
-                if one["topic"] == topic and for_code(one["error_code"]) is not UnknownTopicOrPartitionError:
-                    return len(one["partitions"])
-        return 0
+            return (await self._named()).get(topic, 0)
 
     async def end_offsets(self, topic: str) -> dict[int, int]:
         """Return the next offset of each partition."""
@@ -154,6 +153,12 @@ class KafkaLog:
         self._closed = True
         await self._appender.close()
         await self._forget_clients()
+
+    async def _named(self) -> dict[str, int]:
+        """Return the topics of the cluster with their numbers of partitions."""
+        # Asking for all, because asking for one may create it (brokers with auto.create.topics.enable).
+        found = await (await self._open_admin()).describe_topics()
+        return {one["topic"]: len(one["partitions"]) for one in found if one["partitions"]}
 
     async def _check_partitions(self, records: Sequence[Outgoing]) -> None:
         for topic in {record.topic for record in records}:

@@ -115,10 +115,11 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         self._owned.clear()
         if consumer is None:
             return
-        with contextlib.suppress(Exception):
+        try:
             async with asyncio.timeout(_LEAVE_TIMEOUT_S):
                 await consumer.stop()
-        await _let_go(consumer)
+        except Exception:  # noqa: BLE001 - a member that cannot leave in order is ended; its session runs out
+            await _let_go(consumer)
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """Tell the owner of this reader, before the group goes on."""

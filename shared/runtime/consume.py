@@ -19,7 +19,7 @@ from shared.runtime.partition import PartitionLoop
 from shared.runtime.service import Limits, Service, Subscription
 from shared.telemetry import logger
 
-_READ_TIMEOUT_S = 1.0
+_READ_TIMEOUT_S = 0.2
 _log = logger("consume")
 
 

@@ -39,11 +39,11 @@ async def embedded(
     """Open the files of a data folder: `log.db` and one `<service>.db` each; a second process is refused."""
     directory.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once, before anything is served
     async with AsyncExitStack() as opened:
-        log = open_sqlite_log(directory / "log.db")
+        log = open_sqlite_log(directory / "log.db", clock)
         opened.push_async_callback(log.close)
         databases: dict[str, Database] = {}
         for name in services:
-            databases[name] = open_sqlite(directory / f"{name}.db")
+            databases[name] = open_sqlite(directory / f"{name}.db", clock)
             opened.push_async_callback(databases[name].close)
         await log.create_topics(all_topics(partitions))
         platform = Platform(log=log, clock=clock or SystemClock(), partitions=partitions, owner=new_id())

@@ -1,22 +1,24 @@
 """Compose services without running them: for their documents and routes."""
 
 from functools import cache
+from typing import cast
 
 import services.intake.app
 import services.risk.app
 from services.intake.settings import IntakeSettings
 from services.risk.settings import RiskSettings
 from shared.clock import SystemClock
-from shared.db.sqlite import open_sqlite
+from shared.db.port import Database
 from shared.log.sqlite import open_sqlite_log
 from shared.runtime.service import Platform, Service
 
 
 @cache
 def compose_for_documents() -> dict[str, Service]:
-    """Return every service composed on databases in memory that nobody opens."""
+    """Return every service composed on no database: composing opens nothing and asks nothing."""
     platform = Platform(log=open_sqlite_log(None), clock=SystemClock(), partitions=4, owner="documents")
+    nowhere = cast("Database", object())
     return {
-        "intake": services.intake.app.build(IntakeSettings(), platform, open_sqlite(None)),
-        "risk": services.risk.app.build(RiskSettings(), platform, open_sqlite(None)),
+        "intake": services.intake.app.build(IntakeSettings(), platform, nowhere),
+        "risk": services.risk.app.build(RiskSettings(), platform, nowhere),
     }

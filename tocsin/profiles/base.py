@@ -188,9 +188,9 @@ def _opened(path: Path) -> Iterator[TextIO]:
     with path.open("rb") as raw:
         zipped = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
-        with gzip.GzipFile(fileobj=raw) as unzipped:
-            with io.TextIOWrapper(unzipped if zipped else raw, encoding="utf-8-sig", newline="") as text:
-                yield text
+        source = gzip.GzipFile(fileobj=raw) if zipped else raw
+        with io.TextIOWrapper(source, encoding="utf-8-sig", newline="") as text:
+            yield text
 
 
 def money(cents: int) -> str:

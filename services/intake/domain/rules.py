@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from services.intake.domain.findings import (
+    ID_LENGTH_MAX,
     Finding,
     amount_problem,
     book_problem,
@@ -12,6 +13,7 @@ from services.intake.domain.findings import (
     date_problem,
     id_problem,
     moment_problem,
+    origin_problem,
     word_problem,
 )
 from services.intake.domain.schedules import check_rising, check_schedule
@@ -31,11 +33,13 @@ class Rule(NamedTuple):
     """What one fact type must be like and what it speaks of."""
 
     subject: str
-    """`client`, `loan` or `project`: the kind of its subject and the field that names it; "" follows from the target."""
+    """`client`, `loan` or `project`: kind of its subject and field that names it; "" when its target tells."""
     ids: tuple[str, ...]
     registers: bool = False
     amounts: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
+    refers: str = ""
+    """The field that names an earlier fact, by its producer's id or its event id."""
 
 
 def _attributes(fact: Fields, found: list[Finding]) -> None:
@@ -122,7 +126,7 @@ RULES: Mapping[str, Rule] = {
     "tocsin.loan.disbursed.v1": Rule("loan", _NEW_LOAN, True, ("principal",), (_schedule, _attributes)),
     "tocsin.loan.taken_on.v1": Rule("loan", _NEW_LOAN, True, ("principal",), (_schedule, _arrears, _attributes)),
     "tocsin.repayment.received.v1": Rule("loan", _LOAN, amounts=("amount",), checks=(_part,)),
-    "tocsin.repayment.reversed.v1": Rule("loan", ("loan", "repayment"), amounts=("amount",)),
+    "tocsin.repayment.reversed.v1": Rule("loan", _LOAN, amounts=("amount",), refers="repayment"),
     "tocsin.loan.capitalised.v1": Rule("loan", _LOAN, amounts=("amount",)),
     "tocsin.loan.restructured.v1": Rule("loan", _LOAN, checks=(_restructuring,)),
     "tocsin.loan.charged_off.v1": Rule("loan", _LOAN),
@@ -132,7 +136,7 @@ RULES: Mapping[str, Rule] = {
     "tocsin.loan.left_book.v1": Rule("loan", _LOAN),
     "tocsin.project.registered.v1": Rule("project", ("project", "client"), True, checks=(_attributes,)),
     "tocsin.project.reported.v1": Rule("project", ("project",), checks=(_report,)),
-    "tocsin.fact.corrected.v1": Rule("", ("fact",)),
+    "tocsin.fact.corrected.v1": Rule("", (), refers="fact"),
 }
 """By CloudEvents type; a test holds the keys equal to the catalogue."""
 
@@ -146,6 +150,10 @@ def check_fact(rule: Rule, fact: Fields, now: datetime) -> list[Finding]:
         value = getattr(fact, name)
         if value is not None and (problem := id_problem(value)):
             found.append(Finding(f"/{name}", problem))
+    if rule.refers:
+        value = getattr(fact, rule.refers)
+        if value is not None and (problem := origin_problem(value, ID_LENGTH_MAX)):
+            found.append(Finding(f"/{rule.refers}", problem))
     _check_times(fact.value_date, fact.known_at, now, found)
     currency = getattr(fact, "currency", None)
     if currency is not None and (problem := currency_problem(currency)):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from services.intake.domain.findings import Finding, LAST_DATE, amount_problem, date_problem, rate_problem
+from services.intake.domain.findings import LAST_DATE, Finding, amount_problem, date_problem, rate_problem
 from shared.kernel.days import LATEST, Day, add_months, day_of
 from shared.kernel.money import CURRENCY_DIGITS, MAX_AMOUNT_MINOR, parse_amount
 

@@ -1,7 +1,8 @@
 """Facts about one loan as the fold reads them, their order, and which of them count."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from enum import StrEnum, unique
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,10 +10,17 @@ from services.risk.domain.anomaly import Anomaly, Contradiction
 from services.risk.domain.schedule import Instalment, Terms
 from shared.kernel.days import Day
 
+Order = tuple[Day, int, int, str]
+"""Value date, rank within the day, known_at_us, id."""
+
 
 @unique
 class LoanKind(StrEnum):
-    """What happened to a loan."""
+    """What happened to a loan; listed in the order in which facts of one day are folded.
+
+    A day has no hours, so its facts are taken in the order that makes sense: a loan begins before it is repaid, and
+    the payment that pays it off comes before its closure, whichever was known first.
+    """
 
     DISBURSED = "disbursed"
     TAKEN_ON = "taken_on"
@@ -26,6 +34,9 @@ class LoanKind(StrEnum):
     RECOVERY_REVERSED = "recovery_reversed"
     REVERSED = "reversed"
     CORRECTED = "corrected"
+
+
+_RANK = {kind: rank for rank, kind in enumerate(LoanKind)}
 
 
 class LoanFact(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -55,3 +66,114 @@ class LoanFact(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
     """reversed, corrected: event id of the fact meant."""
     replacement: "LoanFact | None" = None
     """corrected: the fact as it should have been; None annuls it. Its own id and known_at do not matter."""
+
+
+class Effective(NamedTuple):
+    """The facts that count, in order, with corrections and reversals worked in."""
+
+    facts: list[LoanFact]
+    anomalies: list[Anomaly]
+    dangling: bool
+    """A reversal or correction waits for its target."""
+
+
+def order_of(fact: LoanFact) -> Order:
+    """Return the place of a fact among the facts of its loan."""
+    return (fact.day, _RANK[fact.kind], fact.known_at_us, fact.id)
+
+
+def effective(facts: Iterable[LoanFact]) -> Effective:
+    """Work corrections and reversals in and sort what is left; depends on the set of facts, not on their order.
+
+    The latest correction by (known_at, id) replaces a fact whole or annuls it; the fact keeps its own id and known_at.
+    A reversed repayment, or the part of it that is reversed, counts as never received.
+    """
+    by_id = {fact.id: fact for fact in facts}
+    resolved = _Corrections(by_id)
+    standing = {id_: fact for id_, fact in resolved.facts.items() if fact.kind is not LoanKind.CORRECTED}
+    reversals = [fact for fact in standing.values() if fact.kind is LoanKind.REVERSED]
+    anomalies, dangling = resolved.anomalies, resolved.dangling
+    for reversal in sorted(reversals, key=order_of):
+        reason = _take_back(standing, reversal, known=by_id)
+        if reason is not None:
+            anomalies.append(Anomaly(reversal.id, reason))
+            dangling = dangling or reason is Contradiction.TARGET_UNKNOWN
+    counting = (fact for fact in standing.values() if fact.kind is not LoanKind.REVERSED)
+    ordered = sorted((fact for fact in counting if fact.kind is not LoanKind.REPAID or fact.amount_minor), key=order_of)
+    return Effective(ordered, anomalies, dangling)
+
+
+def _take_back(standing: dict[str, LoanFact], reversal: LoanFact, known: dict[str, LoanFact]) -> Contradiction | None:
+    target = standing.get(reversal.target)
+    if target is None:
+        # A repayment that was annulled needs no reversal any more.
+        return None if reversal.target in known else Contradiction.TARGET_UNKNOWN
+    if target.kind is not LoanKind.REPAID:
+        return Contradiction.WRONG_TARGET
+    if reversal.currency and reversal.currency != target.currency:
+        return Contradiction.OTHER_CURRENCY
+    left = target.amount_minor - (reversal.amount_minor or target.amount_minor)
+    principal = target.principal_minor
+    if principal is not None and target.amount_minor:
+        principal = principal * max(0, left) // target.amount_minor
+    standing[target.id] = msgspec.structs.replace(target, amount_minor=max(0, left), principal_minor=principal)
+    return Contradiction.REVERSED_TOO_MUCH if left < 0 else None
+
+
+class _Corrections:
+    """Resolves each fact to what its corrections leave of it; corrections may be corrected themselves."""
+
+    def __init__(self, by_id: dict[str, LoanFact]) -> None:
+        self.anomalies: list[Anomaly] = []
+        self.dangling = False
+        self._by_id = by_id
+        self._of: dict[str, list[LoanFact]] = {}
+        for fact in sorted(by_id.values(), key=lambda fact: (fact.known_at_us, fact.id)):
+            if fact.kind is LoanKind.CORRECTED and self._reaches_a_fact(fact):
+                self._of.setdefault(fact.target, []).append(fact)
+        resolved = ((id_, self._resolve(fact) if self._of else fact) for id_, fact in by_id.items())
+        self.facts = {id_: fact for id_, fact in resolved if fact is not None}
+        self.anomalies.sort(key=lambda anomaly: (anomaly.fact, anomaly.reason))
+
+    def _reaches_a_fact(self, correction: LoanFact) -> bool:
+        seen = {correction.id}
+        target = self._by_id.get(correction.target)
+        while target is not None and target.kind is LoanKind.CORRECTED:
+            if target.id in seen:
+                self.anomalies.append(Anomaly(correction.id, Contradiction.IN_CIRCLES))
+                return False
+            seen.add(target.id)
+            target = self._by_id.get(target.target)
+        if self._by_id.get(correction.target) is None:
+            self.anomalies.append(Anomaly(correction.id, Contradiction.TARGET_UNKNOWN))
+            self.dangling = True
+        return target is not None
+
+    def _resolve(self, fact: LoanFact) -> LoanFact | None:
+        latest: LoanFact | None = None
+        for correction in self._of.get(fact.id, ()):
+            found = self._resolve(correction)
+            if found is None:
+                continue
+            if _fits(fact, found):
+                latest = found
+            else:
+                self._report_once(Anomaly(correction.id, Contradiction.WRONG_TARGET))
+        if latest is None:
+            return fact
+        if latest.replacement is None:
+            return None
+        return msgspec.structs.replace(latest.replacement, id=fact.id, known_at_us=fact.known_at_us)
+
+    def _report_once(self, anomaly: Anomaly) -> None:
+        if anomaly not in self.anomalies:
+            self.anomalies.append(anomaly)
+
+
+def _fits(fact: LoanFact, correction: LoanFact) -> bool:
+    replacement = correction.replacement
+    if replacement is None:
+        return True
+    if fact.kind is LoanKind.CORRECTED:
+        return replacement.kind is LoanKind.CORRECTED and replacement.target == fact.target
+    return replacement.kind is fact.kind

@@ -157,7 +157,7 @@ class IndicatorShape(Protocol):
 
     @property
     def bases(self) -> Sequence[str]:
-        """`count`, `exposure` or both."""
+        """`count`, `exposure` or both; the first is meant when a rule names none."""
 
     @property
     def maturity(self) -> str:

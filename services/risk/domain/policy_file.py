@@ -7,7 +7,7 @@ books:
   auto:
     - id: missed-payments
       indicator: missed_payment_rate
-      basis: count              # or exposure; left out: count
+      basis: count              # or exposure; left out: the indicator's first basis
       currency: USD             # left out: all currencies, for exposure the book's base currency
       segments: portfolio       # or an attribute (region), or one value (region=TX), or a list of these
       period: month             # or day
@@ -96,7 +96,7 @@ def _is_bounded(text: str, problems: Problems) -> bool:
     """Walk the text's events, which neither recurse nor expand: tell whether building its nodes is safe."""
     depth = nodes = 0
     for event in yaml.parse(text, Loader=_Loader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark is not None else 1
         if isinstance(event, yaml.AliasEvent):
             problems.add(line, "", "aliases (*name) are not allowed in a policy: write the value where it holds")
             return False
@@ -204,10 +204,7 @@ def _measure(fields: Fields, indicator: IndicatorShape | None) -> _Measure:
     """Read basis and period, which an indicator must have."""
     bases: Sequence[str] = ("count", "exposure") if indicator is None else indicator.bases
     kinds: Sequence[str] = [kind.value for kind in PeriodKind] if indicator is None else indicator.period_kinds
-    basis = fields.choice("basis", bases, "count")
-    if indicator is not None and not fields.has("basis") and "count" not in bases:
-        fields.problem("indicator", f"{indicator.name} has no basis count: write basis: {' or '.join(bases)}")
-    return _Measure(basis, fields.choice("period", kinds, PeriodKind.MONTH.value) or PeriodKind.MONTH.value)
+    return _Measure(fields.choice("basis", bases, bases[0]), fields.choice("period", kinds, PeriodKind.MONTH.value))
 
 
 def _segments(fields: Fields, attributes: Sequence[str]) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Schedules: given or generated, as instalments in minor units, and packed for the loan's state."""
 
 from bisect import bisect_right
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from collections.abc import Iterator, Sequence
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
@@ -35,10 +36,142 @@ Terms = tuple[Instalment, ...] | Generated
 
 
 class Schedule(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """Instalments packed for the state: due days and running sums, in order of due day."""
+    """Instalments packed for the state: due days and running sums, by rising due day."""
 
     dues: tuple[Day, ...] = ()
     amounts: tuple[int, ...] = ()
     """Running sums of the instalments."""
     principals: tuple[int, ...] = ()
     """Running sums of their principal."""
+
+    def covered_by(self, paid_minor: int, tolerance_minor: int) -> int:
+        """Return how many instalments are covered: cumulative due - paid is at most the tolerance."""
+        return bisect_right(self.amounts, paid_minor + tolerance_minor)
+
+    def due_through(self, day: Day) -> int:
+        """Return how many instalments are due up to and including a day."""
+        return bisect_right(self.dues, day)
+
+    def due_at(self, index: int) -> Day | None:
+        """Return the due day of an instalment, None beyond the last one."""
+        return self.dues[index] if index < len(self.dues) else None
+
+    def principal_within(self, paid_minor: int) -> int:
+        """Return the principal in what was paid: oldest instalment first, in it interest first, the rest beyond."""
+        full = bisect_right(self.amounts, paid_minor)
+        amount = self.amounts[full - 1] if full else 0
+        principal = self.principals[full - 1] if full else 0
+        begun = paid_minor - amount
+        if full == len(self.amounts):
+            return principal + begun
+        interest = (self.amounts[full] - amount) - (self.principals[full] - principal)
+        return principal + max(0, begun - max(0, interest))
+
+    def postponed(self, since: int, months: int) -> "Schedule":
+        """Return the schedule with all instalments from an index on due some months later."""
+        moved = tuple(add_months(due, months) for due in self.dues[since:])
+        return Schedule(self.dues[:since] + moved, self.amounts, self.principals)
+
+
+def packed(instalments: Sequence[Instalment]) -> Schedule:
+    """Pack expanded instalments; those that are due on one day keep their order."""
+    ordered = sorted(instalments, key=lambda instalment: instalment.due)
+    return Schedule(
+        dues=tuple(instalment.due for instalment in ordered),
+        amounts=tuple(accumulate(instalment.amount_minor for instalment in ordered)),
+        principals=tuple(accumulate(instalment.principal_minor or 0 for instalment in ordered)),
+    )
+
+
+def with_arrears(arrears: Sequence[Instalment], terms: Terms | None, principal_minor: int) -> Schedule:
+    """Pack arrears and what is still to fall due; arrears bear the principal that the schedule leaves over."""
+    coming = expand(terms, principal_minor) if terms is not None else ()
+    left = max(0, principal_minor - sum(instalment.principal_minor or 0 for instalment in coming))
+    return packed((*_split(arrears, left), *coming))
+
+
+def expand(terms: Terms, principal_minor: int) -> tuple[Instalment, ...]:
+    """Return all instalments with their principal, by rising due day; instalments of 0 are left out.
+
+    Generated: interest is rounded half up to the minor unit each period and the last instalment takes the rounding, so
+    that the principals sum exactly. Series keep the day of the month of the first due date (31 January, 28 February,
+    31 March). Given without a split: principal is spread in proportion to the amounts.
+    """
+    if not isinstance(terms, Generated):
+        return _split(terms, principal_minor)
+    with localcontext() as context:
+        context.prec = 50
+        rate = Decimal(terms.rate) * terms.every_months / 12
+        rows = _EXPANSIONS[terms.kind](terms, principal_minor, rate)
+        dues = _dues(terms)
+        return tuple(Instalment(due, amount, share) for due, (amount, share) in zip(dues, rows, strict=False) if amount)
+
+
+def annuity_minor(principal_minor: int, rate: Decimal, instalments: int) -> int:
+    """Return the equal instalment P r / (1 - (1 + r)^-n), r per period, rounded half up; P / n when r is 0."""
+    if rate == 0:
+        return _rounded(Decimal(principal_minor) / instalments)
+    return _rounded(principal_minor * rate / (1 - (1 + rate) ** -instalments))
+
+
+def _dues(terms: Generated) -> Iterator[Day]:
+    anchor = date_of(terms.first_due).day
+    return (
+        add_months(terms.first_due, number * terms.every_months, anchor=anchor) for number in range(terms.instalments)
+    )
+
+
+def _annuity(terms: Generated, principal_minor: int, rate: Decimal) -> Iterator[tuple[int, int]]:
+    amount = terms.amount_minor
+    if amount is None:
+        amount = annuity_minor(principal_minor, rate, terms.instalments)
+    balance = principal_minor
+    for number in range(1, terms.instalments + 1):
+        interest = _rounded(balance * rate)
+        share = balance if number == terms.instalments else min(balance, max(0, amount - interest))
+        paid_off = share == balance
+        yield (interest + share if paid_off else amount), share
+        if paid_off:
+            return
+        balance -= share
+
+
+def _equal_principal(terms: Generated, principal_minor: int, rate: Decimal) -> Iterator[tuple[int, int]]:
+    each = _rounded(Decimal(principal_minor) / terms.instalments)
+    balance = principal_minor
+    for number in range(1, terms.instalments + 1):
+        share = balance if number == terms.instalments else min(balance, each)
+        yield _rounded(balance * rate) + share, share
+        balance -= share
+
+
+def _bullet(terms: Generated, principal_minor: int, rate: Decimal) -> Iterator[tuple[int, int]]:
+    interest = _rounded(principal_minor * rate)
+    for _ in range(terms.instalments - 1):
+        yield interest, 0
+    yield interest + principal_minor, principal_minor
+
+
+_EXPANSIONS = {"annuity": _annuity, "equal_principal": _equal_principal, "bullet": _bullet}
+
+
+def _rounded(value: Decimal) -> int:
+    return int(value.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def _split(instalments: Sequence[Instalment], principal_minor: int) -> tuple[Instalment, ...]:
+    """Give each instalment its principal: its own, else its share of what the others leave over."""
+    ordered = sorted((each for each in instalments if each.amount_minor), key=lambda each: each.due)
+    unsplit = [each.amount_minor for each in ordered if each.principal_minor is None]
+    left = max(0, principal_minor - sum(each.principal_minor or 0 for each in ordered))
+    total = max(left, sum(unsplit))
+    done = 0
+    result = []
+    for each in ordered:
+        if each.principal_minor is None:
+            share = left * (done + each.amount_minor) // total - left * done // total
+            done += each.amount_minor
+            result.append(each._replace(principal_minor=share))
+        else:
+            result.append(each)
+    return tuple(result)

@@ -1,0 +1,99 @@
+"""Queries on the quarantine and on what waits in it."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, and_, delete, or_, select, update
+
+from services.intake.domain.reasons import State
+from services.intake.store.tables import QUARANTINE, WAITING
+from shared.db.port import Tx
+
+_COLUMNS = tuple(column.name for column in QUARANTINE.columns)
+FIND_LIMIT = 20
+
+
+class Cursor(NamedTuple):
+    """The place after which a page begins."""
+
+    received_at: int
+    item: str
+
+
+async def understood(tx: Tx, event_ids: Collection[str]) -> Sequence[Row[Any]]:
+    """Return (item, digest, state, reason, missing) of understood facts, whose item is their event id."""
+    columns = (QUARANTINE.c.item, QUARANTINE.c.digest, QUARANTINE.c.state, QUARANTINE.c.reason, QUARANTINE.c.missing)
+    return await tx.rows(select(*columns).where(QUARANTINE.c.item.in_(event_ids)))
+
+
+async def add(tx: Tx, rows: Sequence[dict[str, Any]]) -> set[str]:
+    """Add items; return those that were not there."""
+    values = [tuple(row[name] for name in _COLUMNS) for row in rows]
+    return {key for (key,) in await tx.insert_new(QUARANTINE, _COLUMNS, values, ("item",))}
+
+
+async def replace(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
+    """Write items anew."""
+    await tx.upsert(QUARANTINE, _COLUMNS, [tuple(row[name] for name in _COLUMNS) for row in rows], ("item",))
+
+
+async def wait_for(tx: Tx, pairs: Collection[tuple[str, str]]) -> None:
+    """Note what items wait for: (need, item)."""
+    await tx.insert_new(WAITING, ("need", "item"), sorted(pairs), ("need", "item"))
+
+
+async def forget_needs(tx: Tx, items: Collection[str]) -> None:
+    """Forget what these items waited for."""
+    await tx.execute(delete(WAITING).where(WAITING.c.item.in_(items)))
+
+
+async def let_go(tx: Tx, items: Collection[str]) -> None:
+    """Remove items that went on into the ledger."""
+    await forget_needs(tx, items)
+    await tx.execute(delete(QUARANTINE).where(QUARANTINE.c.item.in_(items)))
+
+
+async def waiting_for(tx: Tx, names: Collection[str], after: str, limit: int) -> list[str]:
+    """Return items that wait for any of these names, by item, from the one after `after` on."""
+    rows = await tx.rows(
+        select(WAITING.c.item)
+        .distinct()
+        .where(WAITING.c.need.in_(names), WAITING.c.item > after)
+        .order_by(WAITING.c.item)
+        .limit(limit)
+    )
+    return [item for (item,) in rows]
+
+
+async def load(tx: Tx, items: Collection[str]) -> Sequence[Row[Any]]:
+    """Return items, locked to the end of the transaction."""
+    return await tx.rows(
+        select(QUARANTINE).where(QUARANTINE.c.item.in_(sorted(items))).order_by(QUARANTINE.c.item).with_for_update()
+    )
+
+
+async def find(tx: Tx, identity: str, source: str | None) -> Sequence[Row[Any]]:
+    """Return items by item, event id or their producer's id."""
+    same = or_(QUARANTINE.c.item == identity, QUARANTINE.c.event_id == identity, QUARANTINE.c.origin_id == identity)
+    query = select(QUARANTINE).where(same)
+    if source is not None:
+        query = query.where(QUARANTINE.c.source == source)
+    return await tx.rows(query.order_by(QUARANTINE.c.received_at.desc(), QUARANTINE.c.item).limit(FIND_LIMIT))
+
+
+async def page(
+    tx: Tx, filters: dict[str, str], after: Cursor | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Return items by age, oldest first; `filters` are columns and the values that they must have."""
+    query = select(QUARANTINE).where(*(QUARANTINE.c[name] == value for name, value in filters.items()))
+    if after is not None:
+        same = and_(QUARANTINE.c.received_at == after.received_at, QUARANTINE.c.item > after.item)
+        query = query.where(or_(QUARANTINE.c.received_at > after.received_at, same))
+    return await tx.rows(query.order_by(QUARANTINE.c.received_at, QUARANTINE.c.item).limit(limit))
+
+
+async def dismiss(tx: Tx, item: str, comment: str, settled_at_us: int) -> None:
+    """Mark an item as dismissed; it stays, and waits for nothing any more."""
+    await forget_needs(tx, [item])
+    values = {"state": State.DISMISSED.value, "comment": comment, "settled_at": settled_at_us}
+    await tx.execute(update(QUARANTINE).where(QUARANTINE.c.item == item).values(**values))

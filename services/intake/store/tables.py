@@ -1,0 +1,111 @@
+"""Every table of the intake service. Days are day numbers (`shared.kernel.days`), moments microseconds since 1970."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+
+from shared.db.columns import JsonText
+from shared.db.house import house_tables
+
+metadata = MetaData()
+house = house_tables(metadata)
+
+BOOK = Table(
+    "book",
+    metadata,
+    Column("book", Text, primary_key=True),
+    Column("base_currency", Text, nullable=False),
+    Column("time_zone", Text, nullable=False),
+    Column("calendar", Text, nullable=False),
+    Column("first_day", Integer, nullable=False),
+    Column("known_at", BigInteger, nullable=False),
+    Column("dpd_offset", Integer, nullable=False),
+    Column("tolerance", JsonText, nullable=False),
+    Column("segment_attributes", JsonText, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("closed_through", Integer, nullable=True),
+)
+"""Books (D2). Fact transactions hold the row shared, a close holds it alone (D3)."""
+
+CLOSE = Table(
+    "close",
+    metadata,
+    Column("book", Text, primary_key=True),
+    Column("day", Integer, primary_key=True),
+    Column("known_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+)
+"""Every close that had an effect; append-only."""
+
+LEDGER = Table(
+    "ledger",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("origin_id", Text, nullable=False),
+    Column("topic", Text, nullable=True),
+    Column("partition", Integer, nullable=True),
+    Column("offset", BigInteger, nullable=True),
+    Column("client", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("book", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("value_date", Integer, nullable=False),
+    Column("known_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("ledger_origin", "origin_id"),
+    Index("ledger_subject", "book", "subject", "value_date", "known_at"),
+)
+"""Each accepted fact once (D10); append-only. Where it was read is absent for facts that came over HTTP."""
+
+KNOWN = Table(
+    "known",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("arrived", Boolean, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("fact", Text, nullable=False),
+)
+"""Names (`kind book id`) of books, clients, loans and projects. A row that has not arrived holds the place on which the
+fact that names it and the fact that brings it meet, so that neither can miss the other (D11). A client's row is also
+what its transactions lock, so that its facts leave in one order (D9)."""
+
+QUARANTINE = Table(
+    "quarantine",
+    metadata,
+    Column("item", Text, primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("origin_id", Text, nullable=False),
+    Column("topic", Text, nullable=True),
+    Column("partition", Integer, nullable=True),
+    Column("offset", BigInteger, nullable=True),
+    Column("book", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("missing", JsonText, nullable=False),
+    Column("findings", JsonText, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("headers", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("settled_at", BigInteger, nullable=True),
+    Index("quarantine_age", "received_at", "item"),
+    Index("quarantine_origin", "origin_id"),
+    Index("quarantine_event", "event_id"),
+)
+"""What came in and is not in the ledger (D11), with its bytes. An understood fact's item is its event id; anything else
+takes an id made of where it was read. Facts that go on leave this table for the ledger; dismissed ones stay, marked."""
+
+WAITING = Table(
+    "waiting",
+    metadata,
+    Column("need", Text, primary_key=True),
+    Column("item", Text, primary_key=True),
+    Index("waiting_item", "item"),
+)
+"""What a quarantined fact waits for: names, or `fact <event id>`."""

@@ -1,0 +1,178 @@
+"""The batch: new facts into the ledger, their subjects folded on, what changed added to the counters (D4).
+
+A constant number of statements per batch, whatever the number of facts. What is written does not depend on the order
+in which facts came: counters are dated sums, states are those of the slow truth.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from services.risk import metrics
+from services.risk.domain.book import BookTerms
+from services.risk.handlers import arrivals as reading
+from services.risk.handlers.arrivals import Arrival, Control
+from services.risk.handlers.clients import Clients, fold_clients
+from services.risk.handlers.letters import bury_conflicts
+from services.risk.handlers.outcome import Outcome
+from services.risk.handlers.subjects import LOANS, PROJECTS, Work, fold_subjects
+from services.risk.store import books, counters, facts, marks
+from shared.db.port import Tx
+from shared.events import intake
+from shared.kernel.days import FOREVER, day_of
+from shared.kernel.money import parse_amount
+from shared.log.lanes import lane_of
+from shared.runtime.service import Batch, Poison
+
+EVALUATE = "evaluate"
+"""Channel on which evaluators of other processes are woken; the payload is a book."""
+
+
+class Scope(NamedTuple):
+    """Who folds: this process and the number of lanes."""
+
+    owner: str
+    partitions: int
+
+
+async def fold_batch(tx: Tx, batch: Batch, scope: Scope) -> None:
+    """Fold a batch of the intake topic; Poison or a decoding error when a record of it cannot be digested."""
+    arrived = reading.decode_batch(batch.records)
+    metrics.UNKNOWN_TYPES.inc(arrived.unknown)
+    await _open_books(tx, batch.partition, arrived.controls, scope)
+    fresh = await _into_ledger(tx, arrived.facts)
+    terms = await _terms(tx, fresh, arrived.controls)
+    outcome = Outcome()
+    if fresh:
+        clients = await fold_clients(tx, batch.partition, [one for one in fresh if one.subject.startswith("client/")])
+        for engine in (LOANS, PROJECTS):
+            await fold_subjects(tx, engine, Work(batch.partition, fresh, clients, terms), outcome)
+        await _save(tx, batch, outcome)
+    await _close_days(tx, batch, arrived.controls)
+    for book in sorted(outcome.cells.keys() | {control.message.book for control in arrived.controls}):
+        await tx.wake(EVALUATE, book)
+    metrics.FACTS_FOLDED.inc(len(fresh))
+    metrics.FACTS_REPEATED.inc(len(arrived.facts) - len(fresh))
+
+
+async def _save(tx: Tx, batch: Batch, outcome: Outcome) -> None:
+    await counters.add_cells(tx, batch.partition, outcome.cells)
+    await marks.replace_anomalies(tx, outcome.refolded, outcome.anomalies)
+    origin = f"{batch.partition}/{batch.records[-1].offset:020d}"
+    await marks.add_marks(tx, outcome.marks(origin))
+
+
+async def _open_books(tx: Tx, partition: int, controls: Iterable[Control], scope: Scope) -> None:
+    for control in controls:
+        message = control.message
+        if not isinstance(message, intake.BookOpened):
+            continue
+        terms = terms_of(message)
+        await books.add_book(tx, terms, message.time_zone, reading.micros_of(message.known_at), partition)
+        if lane_of(message.book, scope.partitions) == partition:
+            await books.add_evaluator(tx, message.book, scope.owner, terms.first_day)
+
+
+def terms_of(message: intake.BookOpened) -> BookTerms:
+    """Return the terms of a book as the fold reads them."""
+    tolerance = {currency: parse_amount(amount, currency) for currency, amount in message.tolerance.items()}
+    return BookTerms(
+        book=message.book,
+        base_currency=message.base_currency,
+        calendar=message.calendar,
+        first_day=day_of(message.first_day),
+        dpd_offset=message.dpd_offset,
+        tolerance_minor=tolerance,
+        segment_attributes=tuple(message.segment_attributes),
+    )
+
+
+async def _terms(tx: Tx, fresh: Sequence[Arrival], controls: Sequence[Control]) -> dict[str, BookTerms]:
+    wanted = {one.message.book for one in fresh} | {control.message.book for control in controls}
+    found = await books.books_named(tx, sorted(wanted)) if wanted else {}
+    if missing := sorted(wanted - found.keys()):
+        raise Poison(f"books {', '.join(missing)} are not known in this lane")
+    return {name: book.terms for name, book in found.items()}
+
+
+async def _into_ledger(tx: Tx, arrived: Sequence[Arrival]) -> list[Arrival]:
+    """Write facts that are not there yet; return them. The same id with another body is a dead letter (D10)."""
+    if not arrived:
+        return []
+    first: dict[str, Arrival] = {}
+    repeated: list[Arrival] = []
+    for one in await _with_subjects(tx, arrived):
+        if first.setdefault(one.envelope.id, one) is not one:
+            repeated.append(one)
+    digests = {event_id: reading.digest(one) for event_id, one in first.items()}
+    new = await facts.add_facts(tx, [_ledger_row(one, digests[event_id]) for event_id, one in first.items()])
+    known = [event_id for event_id in first if event_id not in new]
+    if known or repeated:
+        stored = {**digests, **(await facts.digests_of(tx, known) if known else {})}
+        again = [*repeated, *(first[event_id] for event_id in known)]
+        conflicts = [one for one in again if stored.get(one.envelope.id) != reading.digest(one)]
+        await bury_conflicts(tx, conflicts)
+    return [one for event_id, one in first.items() if event_id in new]
+
+
+async def _with_subjects(tx: Tx, arrived: Sequence[Arrival]) -> list[Arrival]:
+    """Return the facts with the subject of each correction filled in: that of its target."""
+    corrections = [one for one in arrived if not one.subject]
+    if not corrections:
+        return list(arrived)
+    stored = await facts.subjects_of(tx, {one.envelope.target for one in corrections})
+    subjects = {event_id: subject for event_id, (subject, _) in stored.items()}
+    resolved: list[Arrival] = []
+    for one in arrived:
+        if not one.subject:
+            subject = subjects.get(one.envelope.target)
+            if subject is None:
+                raise Poison(f"fact {one.envelope.target or '(none)'}, which is corrected, is not in the ledger")
+            one = one._replace(subject=subject)  # noqa: PLW2901 - the arrival with its subject
+        subjects.setdefault(one.envelope.id, one.subject)
+        resolved.append(one)
+    return resolved
+
+
+def _ledger_row(one: Arrival, digest: str) -> facts.LedgerRow:
+    record, envelope = one.record, one.envelope
+    return (
+        envelope.id,
+        record.topic,
+        record.partition,
+        record.offset,
+        one.message.book,
+        envelope.client,
+        one.subject,
+        envelope.type,
+        one.day,
+        one.known_at_us,
+        one.received_at_us,
+        envelope.target,
+        digest,
+        record.value,
+    )
+
+
+async def _close_days(tx: Tx, batch: Batch, controls: Iterable[Control]) -> None:
+    """Record closes at this lane; the evaluator finds by itself what became final."""
+    closed = [control for control in controls if isinstance(control.message, intake.BookDayClosed)]
+    if not closed:
+        return
+    rows = [
+        (control.message.book, day_of(control.message.day), reading.micros_of(control.message.known_at))
+        for control in closed
+        if isinstance(control.message, intake.BookDayClosed)
+    ]
+    await books.close_lanes(tx, batch.partition, rows)
+    origin = f"{batch.partition}/{batch.records[-1].offset:020d}"
+    latest = {book: known_at_us for book, _, known_at_us in rows}
+    await marks.add_marks(
+        tx,
+        [
+            marks.Mark(book, origin, marks.EVERY_SEGMENT, FOREVER, known_at_us, "close")
+            for book, known_at_us in latest.items()
+        ],
+    )

@@ -1,0 +1,90 @@
+"""The outbox: messages that leave in the transaction that decided on them, drained by lane (D9).
+
+A row exists until it is known to be sent: the relay reads the lowest rows of a lane, sends, and forgets them. Rows of
+one key stay in order, because a transaction locks the row that orders the key before it puts here.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import delete, func, select
+
+from shared.db.house import HouseTables
+from shared.db.port import Tx
+from shared.log.port import Headers, Outgoing
+
+_COLUMNS = ("event_id", "topic", "partition", "key", "headers", "value", "created_at")
+_FORGET_ROWS = 500
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Headers).decode
+
+
+class OutboxRow(NamedTuple):
+    """One message to send: `partition` is its lane, `event_id` is unique among unsent rows."""
+
+    event_id: str
+    topic: str
+    partition: int
+    key: str
+    headers: Headers
+    value: bytes
+
+
+class Backlog(NamedTuple):
+    """What waits in one lane."""
+
+    topic: str
+    partition: int
+    rows: int
+    oldest: datetime
+
+
+async def put(tx: Tx, house: HouseTables, rows: Sequence[OutboxRow]) -> None:
+    """Add messages, in their order; sqlalchemy's IntegrityError when one of them waits already."""
+    written = [
+        (row.event_id, row.topic, row.partition, row.key, _encode(row.headers), row.value, tx.now) for row in rows
+    ]
+    await tx.insert(house.outbox, _COLUMNS, written)
+
+
+async def unsent(tx: Tx, house: HouseTables, topic: str, partition: int, limit: int) -> list[tuple[int, Outgoing]]:
+    """Return the first `limit` messages of a lane as (sequence number, record), in order."""
+    box = house.outbox
+    rows = await tx.rows(
+        select(box.c.seq, box.c.key, box.c.headers, box.c.value)
+        .where(box.c.topic == topic, box.c.partition == partition)
+        .order_by(box.c.seq)
+        .limit(limit)
+    )
+    return [
+        (seq, Outgoing(topic, partition, key.encode(), _decode(headers), value)) for seq, key, headers, value in rows
+    ]
+
+
+async def forget(tx: Tx, house: HouseTables, topic: str, partition: int, seqs: Sequence[int]) -> None:
+    """Remove messages of a lane that are known to be sent; those already removed do not matter."""
+    box = house.outbox
+    for start in range(0, len(seqs), _FORGET_ROWS):
+        part = seqs[start : start + _FORGET_ROWS]
+        await tx.execute(delete(box).where(box.c.topic == topic, box.c.partition == partition, box.c.seq.in_(part)))
+
+
+async def backlog(tx: Tx, house: HouseTables) -> list[Backlog]:
+    """Return every lane that has unsent messages, with their number and the age of the oldest."""
+    box = house.outbox
+    rows = await tx.rows(
+        select(box.c.topic, box.c.partition, func.count(), func.min(box.c.created_at))
+        .group_by(box.c.topic, box.c.partition)
+        .order_by(box.c.topic, box.c.partition)
+    )
+    return [Backlog(*row) for row in rows]
+
+
+async def lanes_with_work(tx: Tx, house: HouseTables) -> list[tuple[str, int]]:
+    """Return the (topic, partition) that have unsent messages."""
+    box = house.outbox
+    rows = await tx.rows(select(box.c.topic, box.c.partition).distinct().order_by(box.c.topic, box.c.partition))
+    return [(topic, partition) for topic, partition in rows]

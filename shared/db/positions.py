@@ -1,0 +1,67 @@
+"""Positions of consumers in their own database, moved by compare-and-swap in the transaction of the batch.
+
+Whoever claims a partition raises its epoch; a process that lost it in the meantime cannot move it any more, and so
+nothing else of its transaction is kept either.
+"""
+
+from typing import NamedTuple
+
+from sqlalchemy import select, update
+
+from shared.db.house import HouseTables
+from shared.db.port import Tx
+
+
+class Claim(NamedTuple):
+    """Where to read on, and the epoch to show when moving on."""
+
+    next_offset: int
+    epoch: int
+
+
+async def claim(tx: Tx, house: HouseTables, group: str, topic: str, partition: int, owner: str) -> Claim:
+    """Take a partition over for `owner` and fence everybody before; the first claim begins at offset 0."""
+    table = house.position
+    where = (table.c.group_name == group, table.c.topic == topic, table.c.partition == partition)
+    await tx.insert_new(
+        table,
+        ("group_name", "topic", "partition", "next_offset", "epoch", "owner"),
+        [(group, topic, partition, 0, 0, owner)],
+        ("group_name", "topic", "partition"),
+    )
+    row = await tx.row(
+        update(table)
+        .where(*where)
+        .values(epoch=table.c.epoch + 1, owner=owner)
+        .returning(table.c.next_offset, table.c.epoch)
+    )
+    assert row is not None, "the row was inserted just before"
+    return Claim(row.next_offset, row.epoch)
+
+
+async def advance(
+    tx: Tx, house: HouseTables, group: str, topic: str, partition: int, epoch: int, from_offset: int, to_offset: int
+) -> bool:
+    """Move from `from_offset` to `to_offset`; False: fenced, somebody else owns or has moved the partition."""
+    table = house.position
+    moved = await tx.execute(
+        update(table)
+        .where(
+            table.c.group_name == group,
+            table.c.topic == topic,
+            table.c.partition == partition,
+            table.c.epoch == epoch,
+            table.c.next_offset == from_offset,
+        )
+        .values(next_offset=to_offset)
+    )
+    return moved == 1
+
+
+async def stored(tx: Tx, house: HouseTables, group: str, topic: str) -> dict[int, int]:
+    """Return the next offset of each partition that was ever claimed."""
+    table = house.position
+    rows = await tx.rows(
+        select(table.c.partition, table.c.next_offset).where(table.c.group_name == group, table.c.topic == topic)
+    )
+    return {row.partition: row.next_offset for row in rows}

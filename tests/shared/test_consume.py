@@ -1,0 +1,215 @@
+"""The consume loop over the real stores: each record takes effect once, whoever fails, stalls or comes back late."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from fastapi import APIRouter
+from sqlalchemy import Column, Integer, MetaData, Table, Text, select
+
+from shared.db import positions
+from shared.db.house import HouseTables, house_tables
+from shared.db.port import DatabaseUnavailable, Tx
+from shared.db.sqlite import SqliteDatabase, open_sqlite
+from shared.log.port import Outgoing, Record
+from shared.log.sqlite import SqliteLog, open_sqlite_log
+from shared.runtime.bell import Bell
+from shared.runtime.consume import Consumer
+from shared.runtime.health import Health
+from shared.runtime.service import Batch, Limits, Service, Subscription
+
+TOPIC = "letters"
+LIMITS = Limits(batch_records=8, retry_delay_s=0.001, retry_delay_max_s=0.002, poison_minimum=3)
+METADATA = MetaData()
+HOUSE = house_tables(METADATA)
+SEEN = Table("seen", METADATA, Column("id", Integer, primary_key=True, autoincrement=True), Column("value", Text))
+DEAD = Table("dead", METADATA, Column("offset", Integer, primary_key=True), Column("error", Text))
+
+
+@dataclass
+class Letters:
+    """A service that writes down what it reads; tests make it fail by `trouble`."""
+
+    database: SqliteDatabase
+    log: SqliteLog
+    health: Health = field(default_factory=Health)
+    trouble: Callable[[Batch], Awaitable[None]] | None = None
+    committed: Bell = field(default_factory=Bell)
+
+    async def handle(self, tx: Tx, batch: Batch) -> None:
+        await tx.insert(SEEN, ["value"], [(record.value.decode(),) for record in batch.records])
+        if self.trouble is not None:
+            await self.trouble(batch)
+
+    async def dead_letter(self, tx: Tx, record: Record, error: str) -> None:
+        await tx.insert(DEAD, ["offset", "error"], [(record.offset, error)])
+
+    def service(self) -> Service:
+        house: HouseTables = HOUSE
+        subscription = Subscription(
+            TOPIC, self.handle, self.dead_letter, after_commit=lambda batch: self.committed.ring()
+        )
+        return Service("letters", APIRouter(), self.database, house, Bell(), (subscription,))
+
+    async def send(self, *values: str) -> None:
+        await self.log.append([Outgoing(TOPIC, 0, b"k", (), value.encode()) for value in values], 5)
+
+    async def seen(self) -> list[str]:
+        async with self.database.read() as tx:
+            return [row.value for row in await tx.rows(select(SEEN.c.value).order_by(SEEN.c.id))]
+
+    async def dead(self) -> list[int]:
+        async with self.database.read() as tx:
+            return [row.offset for row in await tx.rows(select(DEAD.c.offset).order_by(DEAD.c.offset))]
+
+    async def position(self) -> int:
+        async with self.database.read() as tx:
+            return (await positions.stored(tx, HOUSE, "letters", TOPIC)).get(0, 0)
+
+    async def consume_until(self, done: Callable[[], Awaitable[bool]]) -> None:
+        """Run a consumer until `done`, looked at after each commit and at short intervals, at most ten seconds."""
+        stop = asyncio.Event()
+        consumer = Consumer(self.service(), self.log, "test", LIMITS, self.health)
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            tasks.create_task(consumer.run(stop))
+            while not await done():
+                await self.committed.wait(0.02)
+            stop.set()
+
+    async def consume_to(self, offset: int) -> None:
+        async def reached() -> bool:
+            return await self.position() >= offset
+
+        await self.consume_until(reached)
+
+
+@pytest.fixture
+async def letters(tmp_path: Path) -> AsyncIterator[Letters]:
+    database = open_sqlite(tmp_path / "letters.db")
+    await database.run_sync(METADATA.create_all)
+    log = open_sqlite_log(tmp_path / "log.db")
+    await log.create_topics({TOPIC: 1})
+    yield Letters(database, log)
+    await log.close()
+    await database.close()
+
+
+def numbered(count: int) -> list[str]:
+    return [str(number) for number in range(count)]
+
+
+async def test_each_record_takes_effect_once_in_order_across_restarts(letters: Letters) -> None:
+    await letters.send(*numbered(20))
+    await letters.consume_to(20)
+    await letters.send(*[str(number) for number in range(20, 30)])
+    await letters.consume_to(30)
+    assert await letters.seen() == numbered(30)
+
+
+async def test_a_passing_fault_is_tried_again_in_place(letters: Letters) -> None:
+    failures = 3
+
+    async def trouble(batch: Batch) -> None:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            assert letters.health is not None
+            raise DatabaseUnavailable("away")
+
+    letters.trouble = trouble
+    await letters.send(*numbered(10))
+    await letters.consume_to(10)
+    assert failures == 0
+    assert await letters.seen() == numbered(10)
+    assert await letters.health.reasons() == {}
+
+
+async def test_a_standing_fault_is_a_reason_not_to_be_ready(letters: Letters) -> None:
+    async def trouble(batch: Batch) -> None:
+        raise DatabaseUnavailable("the database is away")
+
+    async def told() -> bool:
+        return "the database is away" in (await letters.health.reasons()).values()
+
+    letters.trouble = trouble
+    await letters.send("a")
+    await letters.consume_until(told)
+    assert await letters.seen() == []
+
+
+async def test_poison_is_bisected_to_its_record_and_the_rest_goes_on(letters: Letters) -> None:
+    async def trouble(batch: Batch) -> None:
+        if any(record.value == b"13" for record in batch.records):
+            raise ValueError("cannot digest 13")
+
+    letters.trouble = trouble
+    await letters.send(*numbered(30))
+    await letters.consume_to(30)
+    assert await letters.dead() == [13]
+    assert await letters.seen() == [value for value in numbered(30) if value != "13"]
+
+
+async def test_too_much_poison_stops_the_partition_instead_of_draining_it(letters: Letters) -> None:
+    async def trouble(batch: Batch) -> None:
+        raise ValueError("everything is wrong")
+
+    async def stopped() -> bool:
+        return any("too much poison" in reason for reason in (await letters.health.reasons()).values())
+
+    letters.trouble = trouble
+    await letters.send(*numbered(40))
+    await letters.consume_until(stopped)
+    assert len(await letters.dead()) == LIMITS.poison_minimum
+    assert await letters.position() == LIMITS.poison_minimum
+
+
+async def test_a_zombie_is_fenced_and_reads_on_from_the_stored_position(letters: Letters) -> None:
+    """Another owner claims and moves on while this one believes that it still owns the partition."""
+    stolen = False
+
+    async def steal_then_reach_the_end() -> bool:
+        nonlocal stolen
+        if not stolen and await letters.position() == 5:
+            stolen = True
+            async with letters.database.transaction() as tx:
+                claim = await positions.claim(tx, HOUSE, "letters", TOPIC, 0, "other")
+                assert await positions.advance(tx, HOUSE, "letters", TOPIC, 0, claim.epoch, claim.next_offset, 8)
+                await tx.insert(SEEN, ["value"], [("5",), ("6",), ("7",)])
+            await letters.send("5", "6", "7", "8", "9")
+        return await letters.position() >= 10
+
+    await letters.send(*numbered(5))
+    await letters.consume_until(steal_then_reach_the_end)
+    assert await letters.seen() == numbered(10)
+
+
+async def test_a_stale_epoch_moves_nothing(letters: Letters) -> None:
+    async with letters.database.transaction() as tx:
+        first = await positions.claim(tx, HOUSE, "letters", TOPIC, 0, "first")
+        second = await positions.claim(tx, HOUSE, "letters", TOPIC, 0, "second")
+        assert not await positions.advance(tx, HOUSE, "letters", TOPIC, 0, first.epoch, 0, 5)
+        assert await positions.advance(tx, HOUSE, "letters", TOPIC, 0, second.epoch, 0, 5)
+        assert not await positions.advance(tx, HOUSE, "letters", TOPIC, 0, second.epoch, 0, 5)
+
+
+async def test_a_missing_topic_is_waited_for(tmp_path: Path) -> None:
+    database = open_sqlite(tmp_path / "letters.db")
+    await database.run_sync(METADATA.create_all)
+    log = open_sqlite_log(tmp_path / "log.db")
+    letters = Letters(database, log)
+    created = False
+
+    async def done() -> bool:
+        nonlocal created
+        if not created and "does not exist yet" in (await letters.health.reasons()).get("consumer", ""):
+            await log.create_topics({TOPIC: 1})
+            await letters.send("a")
+            created = True
+        return await letters.seen() == ["a"]
+
+    await letters.consume_until(done)
+    assert created
+    await log.close()
+    await database.close()

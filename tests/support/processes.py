@@ -1,0 +1,155 @@
+"""Systems as processes: `tocsin serve` on files, or services on PostgreSQL and Kafka; started, killed, asked over HTTP."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+START_TIMEOUT_S = 40.0
+STOP_TIMEOUT_S = 10.0
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def eventually(what: Callable[[], Any], within_s: float = 60.0, describe: Callable[[], str] = lambda: "") -> Any:
+    """Ask again until the answer is true; AssertionError with a description when it never is."""
+    deadline = time.monotonic() + within_s
+    while True:
+        if answer := what():
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within_s} s: {describe()}")
+        time.sleep(0.02)
+
+
+class Process:
+    """One process of the system, by its own pid."""
+
+    def __init__(self, command: list[str], environment: Mapping[str, str], port: int, output: Path) -> None:
+        self._command, self._environment, self.port, self._output = command, dict(environment), port, output
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"http://127.0.0.1:{port}"
+
+    def start(self, wait: bool = True, **more: str) -> None:
+        """Start, and unless told otherwise wait until it is ready."""
+        environment = {**os.environ, **self._environment, **more}
+        with self._output.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *self._command], env=environment, cwd=ROOT, stdout=output, stderr=output
+            )
+        if wait:
+            eventually(self.ready, START_TIMEOUT_S, self.output)
+
+    def ready(self) -> bool:
+        """Tell whether `/readyz` says so."""
+        assert self._process is not None
+        assert self._process.poll() is None, f"ended with {self._process.returncode}: {self.output()}"
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        return False
+
+    def output(self) -> str:
+        """Return the end of what it wrote."""
+        return self._output.read_text(errors="replace")[-4000:] if self._output.exists() else ""
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to this very process."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def wait(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
+        """Wait for its end; return its status."""
+        assert self._process is not None
+        return self._process.wait(timeout_s)
+
+    def kill(self) -> None:
+        """End it as a power failure would."""
+        self.send_signal(signal.SIGKILL)
+        self.wait()
+
+    def stop(self) -> None:
+        """End it as an operator would; harmless when it has ended."""
+        if self._process is not None and self._process.poll() is None:
+            self.send_signal(signal.SIGTERM)
+            self.wait()
+
+
+class System:
+    """What a test or a person talks to: intake and risk by HTTP with one key, and the processes behind."""
+
+    def __init__(self, processes: dict[str, Process], intake: str, risk: str, key: Callable[[], str]) -> None:
+        self.processes, self._urls, self._key = processes, {"intake": intake, "risk": risk}, key
+
+    def url_of(self, path: str) -> str:
+        return self._urls[path.split("/")[1]]
+
+    @property
+    def key(self) -> str:
+        return self._key()
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.key}", **options.pop("headers", {})}
+        return httpx.request(method, self.url_of(path) + path, headers=headers, timeout=30, **options)
+
+    def get(self, path: str, **params: Any) -> Any:
+        answer = self.request("GET", path, params=params)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def post(self, path: str, body: Any, **options: Any) -> httpx.Response:
+        return self.request("POST", path, json=body, **options)
+
+    def send_facts(self, facts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Send CloudEvents as NDJSON; return the answers per item."""
+        lines = "\n".join(json.dumps(fact) for fact in facts)
+        headers = {"Content-Type": "application/x-ndjson"}
+        answer = self.request("POST", "/intake/v1/facts", content=lines.encode(), headers=headers)
+        assert answer.status_code == 200, answer.text
+        items: list[dict[str, Any]] = answer.json()["items"]
+        return items
+
+    def settle(self, book: str, within_s: float = 120.0) -> None:
+        """Wait until everything that intake accepted is folded and evaluated."""
+
+        def settled() -> bool:
+            progress = self.get("/risk/v1/progress", book=book)
+            closed = self.get(f"/intake/v1/books/{book}")["closed_through"]
+            return bool(progress["behind"] == 0 and progress["evaluated_through"] == closed)
+
+        eventually(settled, within_s, lambda: str(self.get("/risk/v1/progress", book=book)))
+
+    def stop(self) -> None:
+        for process in self.processes.values():
+            process.stop()
+
+
+@contextlib.contextmanager
+def embedded_system(folder: Path) -> Iterator[System]:
+    """Run `tocsin serve` on files in a folder."""
+    port = free_port()
+    process = Process(
+        ["tocsin.cli", "serve", "--data", str(folder / "data"), "--port", str(port)], {}, port, folder / "serve.log"
+    )
+    process.start()
+    profile = folder / "data" / "profile.json"
+    system = System({"tocsin": process}, process.url, process.url, lambda: str(json.loads(profile.read_text())["key"]))
+    try:
+        yield system
+    finally:
+        system.stop()

@@ -1,0 +1,45 @@
+"""`tocsin`: the command line. Exit codes: 0 done, 1 refused or failed, 2 wrong usage."""
+
+import sys
+
+import typer
+from rich.markup import escape
+
+from tocsin.client import NoSystem, Refused
+from tocsin.commands import admin, alerts, books, close, indicators, keys, policy, quarantine, replay, serve, version
+from tocsin.console import err
+from tocsin.profiles.base import TapeUnreadable
+
+app = typer.Typer(
+    name="tocsin",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Credit-risk early warning. Run it with `serve`, see it with `demo`; the other commands talk to a running "
+    "system: --url and --key, else TOCSIN_URL and TOCSIN_KEY, else the profile that `serve` left in TOCSIN_DATA "
+    "(default .tocsin).",
+)
+app.command("serve")(serve.serve)
+app.command("replay")(replay.replay)
+app.command("import")(replay.import_)
+app.add_typer(books.app, name="books")
+app.command("close")(close.close)
+app.add_typer(alerts.app, name="alerts")
+app.command("indicators")(indicators.indicators)
+app.add_typer(policy.app, name="policy")
+app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(keys.app, name="keys")
+app.add_typer(admin.app, name="admin")
+app.command("version")(version.version)
+
+
+def main() -> None:
+    """Run one command; what was refused or failed is said on standard error."""
+    try:
+        app()
+    except (Refused, NoSystem, TapeUnreadable) as error:
+        err().print(escape(str(error)), style="red")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,1 @@
+"""The commands of `tocsin`, one file per command or group."""

@@ -1,0 +1,33 @@
+"""`tocsin serve`: the whole system in one process on files."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.telemetry import configure_logs
+from tocsin.client import DEFAULT_DATA
+from tocsin.console import err
+
+
+def serve(
+    data: Annotated[
+        Path, typer.Option("--data", envvar="TOCSIN_DATA", help="Folder that holds everything; made if it is missing.")
+    ] = DEFAULT_DATA,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port for all services.")] = 8400,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    log_level: Annotated[str, typer.Option("--log-level", envvar="TOCSIN_LOG_LEVEL", help="INFO, WARNING...")] = "INFO",
+) -> None:
+    """Run intake and risk in one process, with SQLite files in a folder. Stop it with Ctrl-C; start it again any time.
+
+    Leaves `profile.json` (address and a local key) in the folder, where the other commands find it.
+    """
+    from tocsin.system import run_embedded  # imports every service, which the other commands must not wait for
+
+    configure_logs("console", log_level.upper())
+
+    async def started(url: str) -> None:
+        err().print(f"tocsin serves {data} at [bold]{url}[/bold]; stop with Ctrl-C")
+
+    asyncio.run(run_embedded(data, port, host, started))
