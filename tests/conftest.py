@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = ["tests.support.kafka", "tests.support.postgres"]
+pytest_plugins = ["tests.support.kafka", "tests.support.postgres", "tests.support.databases"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

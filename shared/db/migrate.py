@@ -111,6 +111,11 @@ def run_environment() -> None:
         context.run_migrations()
 
 
+def forget_scripts() -> None:
+    """Read revision files anew at the next call; they are read once per process otherwise."""
+    _script.cache_clear()
+
+
 def _comparing(connection: Connection) -> MigrationContext:
     return MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
 

@@ -41,6 +41,8 @@ def outside_faults() -> Iterator[None]:
     except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
         if _is_outside(error):
             raise DatabaseUnavailable(f"{type(error).__name__}: {error}") from error
+        if isinstance(error, asyncpg.PostgresError):
+            raise DBAPIError("bulk statement", None, error) from error
         raise
 
 

@@ -130,7 +130,9 @@ class KafkaLog:
                 if for_code(code) not in (NoError, TopicAlreadyExistsError):
                     raise LogUnavailable(f"topic {name} was not created: {for_code(code).__name__} {text}")
             # The broker confirms before it can name a topic to others: whoever comes next must find it.
-            while not topics.keys() <= (await self._named()).keys():
+            for _ in range(int(self._settings.request_timeout_s / _LOOK_AGAIN_S)):
+                if topics.keys() <= (await self._named()).keys():
+                    break
                 await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def partitions(self, topic: str) -> int:

@@ -43,7 +43,7 @@ class KafkaAppender:
                         tasks.create_task(_send_lane(producer, lane))
         except TimeoutError as error:
             self._abandon(producer)
-            raise LogUnavailable(f"Kafka did not confirm within {timeout_s:g} s") from error
+            raise LogUnavailable(f"Kafka did not confirm within {timeout_s:.3g} s") from error
         except (ExceptionGroup, KafkaError, OSError) as error:
             self._abandon(producer)
             first = _first(error)
@@ -108,7 +108,14 @@ async def _let_go(producer: AIOKafkaProducer) -> None:
     """End a producer for good, whatever state it is in."""
     # Its sender would try for ever to deliver what is queued, and `stop` waits for that: fail all of it first (private
     # to aiokafka, there is no public way). Other appends under way on the same object fail at once with it.
-    producer._message_accumulator.fail_all(KafkaError("the producer was given up"))
+    waiting = producer._message_accumulator
+    futures = [batch.future for batches in waiting._batches.values() for batch in batches]
+    futures += [batch.future for batch in waiting._pending_batches]
+    waiting.fail_all(KafkaError("the producer was given up"))
+    for future in futures:
+        # Whoever waited has been told or has gone: asyncio need not complain that nobody looked.
+        if future.done() and not future.cancelled():
+            future.exception()
     with contextlib.suppress(Exception):
         async with asyncio.timeout(_LET_GO_TIMEOUT_S):
             await producer.stop()

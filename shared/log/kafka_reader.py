@@ -15,7 +15,7 @@ from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionE
 
 from shared.log.port import Assigned, LogUnavailable, OffsetMissing, Partition, Record, Revoked
 
-_REPORT_TIMEOUT_S = 5.0
+_REPORT_TIMEOUT_S = 2.0
 _LEAVE_TIMEOUT_S = 5.0
 _LET_GO_TIMEOUT_S = 2.0
 

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,9 +39,10 @@ def write_projects(folder: Path, reports: Sequence[dict[str, str]]) -> list[Path
 
 
 def _write(path: Path, plain: dict[str, str], rows: Sequence[dict[str, str]]) -> Path:
-    opened = gzip.open(path, "wt", newline="") if path.suffix == ".gz" else path.open("w", newline="")
-    with opened as text:
-        writer = csv.DictWriter(text, plain)
-        writer.writeheader()
-        writer.writerows({**plain, **row} for row in rows)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, plain)
+    writer.writeheader()
+    writer.writerows({**plain, **row} for row in rows)
+    raw = text.getvalue().encode()
+    path.write_bytes(gzip.compress(raw) if path.suffix == ".gz" else raw)
     return path

@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shared.events.envelope import start_of
@@ -46,8 +47,6 @@ def test_the_auto_tape_gives_the_counts_that_its_description_names(auto_tape: Ta
 
 
 def test_every_fact_of_both_tapes_fits_the_catalogue_and_has_an_id_of_its_own(auto_tape: Tape) -> None:
-    import msgspec
-
     shapes = {fact.type: fact for fact in FACTS}
     for tape in (auto_tape, projects.read(PROJECTS, "projects")):
         assert len({fact.id for fact in tape.facts}) == len(tape.facts)

@@ -7,8 +7,8 @@ from time import monotonic
 import pytest
 
 from shared.log.kafka import KafkaLog, KafkaSettings, open_kafka_log
-from shared.log.port import LogUnavailable, Partition
-from tests.shared.test_log_contract import APPEND_TIMEOUT_S, fill, joined, values
+from shared.log.port import LogUnavailable, Outgoing, Partition
+from tests.shared.test_log_contract import fill, joined, values
 from tests.support.kafka import KafkaServer, fresh_topic
 
 pytestmark = pytest.mark.servers
@@ -21,6 +21,10 @@ async def log(own_kafka: KafkaServer) -> AsyncIterator[KafkaLog]:
     began = monotonic()
     await opened.close()
     assert monotonic() - began < 10
+
+
+async def append_late(log: KafkaLog, topic: str, timeout_s: float) -> None:
+    await log.append([Outgoing(topic, 0, b"key", (), b"late")], timeout_s)
 
 
 async def fill_when_back(log: KafkaLog, topic: str, numbers: range) -> None:
@@ -45,7 +49,7 @@ async def test_a_broker_that_is_gone_is_unavailable_in_time_and_used_again_when_
         await asyncio.to_thread(own_kafka.stop, kill=True)
         began = monotonic()
         with pytest.raises(LogUnavailable):
-            await log.append([], 0.0) or await _append_within(log, topic, 2.0)
+            await append_late(log, topic, 2.0)
         assert monotonic() - began < 3.0
         with pytest.raises(LogUnavailable):
             await log.partitions(topic)
@@ -75,7 +79,7 @@ async def test_a_broker_that_stands_still_holds_nobody_up(log: KafkaLog, own_kaf
         try:
             began = monotonic()
             with pytest.raises(LogUnavailable, match="within 1 s"):
-                await _append_within(log, topic, 1.0)
+                await append_late(log, topic, 1.0)
             assert monotonic() - began < 2.0
             with pytest.raises(LogUnavailable):
                 await log.partitions(topic)
@@ -131,14 +135,5 @@ def test_times_that_a_broker_would_refuse_are_refused_at_the_start() -> None:
         KafkaSettings(heartbeat_s=10.0)
 
 
-async def _append_within(log: KafkaLog, topic: str, timeout_s: float) -> None:
-    from shared.log.port import Outgoing
-
-    await log.append([Outgoing(topic, 0, b"key", (), b"late")], timeout_s)
-
-
 async def _ignore(partitions: object) -> None:
     return
-
-
-_ = APPEND_TIMEOUT_S

@@ -134,9 +134,7 @@ def _require_kafka() -> None:
             problem = f"Kafka's jars could not be fetched: {fetch.stderr[-300:]}" if fetch.returncode else None
     if problem is None:
         return
-    text = (
-        f"no real Kafka: {problem} (Debian: apt-get install openjdk-17-jre-headless maven, or set TOCSIN_TEST_KAFKA)"
-    )
+    text = f"no real Kafka: {problem} (Debian: apt-get install openjdk-17-jre-headless maven, or set TOCSIN_TEST_KAFKA)"
     if os.environ.get("CI") == "true":
         pytest.fail(text)
     pytest.skip(text)

@@ -1,4 +1,4 @@
-"""Systems as processes: `tocsin serve` on files, or services on PostgreSQL and Kafka; started, killed, asked over HTTP."""
+"""Systems as processes: `tocsin serve` on files, or services on PostgreSQL and Kafka; killed, asked over HTTP."""
 
 import contextlib
 import json
@@ -54,7 +54,11 @@ class Process:
                 [sys.executable, "-m", *self._command], env=environment, cwd=ROOT, stdout=output, stderr=output
             )
         if wait:
-            eventually(self.ready, START_TIMEOUT_S, self.output)
+            self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Wait until it is ready."""
+        eventually(self.ready, START_TIMEOUT_S, self.output)
 
     def ready(self) -> bool:
         """Tell whether `/readyz` says so."""
@@ -98,6 +102,13 @@ class System:
 
     def url_of(self, path: str) -> str:
         return self._urls[path.split("/")[1]]
+
+    @property
+    def address(self) -> str:
+        """Return what TOCSIN_URL must be to reach all of it."""
+        if self._urls["intake"] == self._urls["risk"]:
+            return self._urls["intake"]
+        return ",".join(f"{service}={url}" for service, url in self._urls.items())
 
     @property
     def key(self) -> str:

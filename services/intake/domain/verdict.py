@@ -42,6 +42,15 @@ class Target(NamedTuple):
     book: str
     subject: str
     client: str
+    repayment: str = ""
+    """What a reversal names; a correction does not change that."""
+
+
+class Replacement(NamedTuple):
+    """The body of a correction."""
+
+    reading: Reading
+    repayment: str = ""
 
 
 class Accepted(NamedTuple):
@@ -84,7 +93,7 @@ def judge(
     event_id: str,
     known: Mapping[str, Registered],
     targets: Mapping[str, Target],
-    replacement: Reading | tuple[Finding, ...] | None = None,
+    replacement: Replacement | tuple[Finding, ...] | None = None,
 ) -> Verdict:
     """Decide on one fact. `replacement` is the body of a correction, read with its target's type, or what is wrong."""
     if fact.held is not None:
@@ -119,7 +128,10 @@ def target_of(fact: Reading, targets: Mapping[str, Target]) -> Target | None:
 
 
 def _judge_correction(
-    fact: Reading, known: Mapping[str, Registered], target: Target, replacement: Reading | tuple[Finding, ...] | None
+    fact: Reading,
+    known: Mapping[str, Registered],
+    target: Target,
+    replacement: Replacement | tuple[Finding, ...] | None,
 ) -> Verdict:
     if target.type == CORRECTION:
         return Held(HeldReason.CORRECTION_OF_CORRECTION, (Finding("/fact", "correct the first fact again instead"),))
@@ -128,19 +140,30 @@ def _judge_correction(
     accepted = Accepted(target.client, target.subject, target.event_id)
     if replacement is None:
         return accepted
-    if not isinstance(replacement, Reading):
+    if not isinstance(replacement, Replacement):
         return Refused(replacement)
-    if replacement.held is not None:
-        return Held(replacement.held)
-    if (replacement.book, replacement.subject) != (target.book, target.subject):
-        return Held(HeldReason.TARGET_DIFFERS, (Finding("/body", "speaks of another book, client, loan or project"),))
-    if replacement.client and replacement.client != target.client:
-        return Held(HeldReason.TARGET_DIFFERS, (Finding("/body/client", "a fact's client is never changed"),))
-    missing = tuple(name for name in replacement.needs if name not in known)
+    reading = replacement.reading
+    if reading.held is not None:
+        return Held(reading.held)
+    if findings := _other_target(replacement, target):
+        return Held(HeldReason.TARGET_DIFFERS, findings)
+    missing = tuple(name for name in reading.needs if name not in known)
     if missing:
         return Waiting(missing)
-    subject = known.get(replacement.subject_name)
-    return (subject and _money_clash(replacement, subject)) or accepted
+    subject = known.get(reading.subject_name)
+    return (subject and _money_clash(reading, subject)) or accepted
+
+
+def _other_target(replacement: Replacement, target: Target) -> tuple[Finding, ...]:
+    """Say in what a correction's body speaks of something else than the fact that it corrects."""
+    reading = replacement.reading
+    if (reading.book, reading.subject) != (target.book, target.subject):
+        return (Finding("/body", "speaks of another book, client, loan or project"),)
+    if reading.client and reading.client != target.client:
+        return (Finding("/body/client", "a fact's client is never changed"),)
+    if replacement.repayment != target.repayment:
+        return (Finding("/body/repayment", "a reversal's repayment is never changed: annul it and send another"),)
+    return ()
 
 
 def _money_clash(fact: Reading, subject: Registered) -> Held | None:

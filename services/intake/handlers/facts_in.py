@@ -13,6 +13,7 @@ import msgspec
 from services.intake.domain.findings import ID_LENGTH_MAX, SOURCE_LENGTH_MAX, Finding, origin_problem
 from services.intake.domain.reading import Reading, event_id_of, microseconds, read_fact
 from services.intake.domain.rules import RULES, check_fact
+from services.intake.domain.verdict import REVERSAL, Replacement, Target
 from services.intake.handlers.explaining import explain_json, explain_wrong
 from services.intake.handlers.shapes import DECODERS, STRICT
 from shared.kernel.ids import digest_of
@@ -54,6 +55,8 @@ class IncomingFact(msgspec.Struct, gc=False, kw_only=True):
     origin: Origin | None = None
     item: str = ""
     """Its id in quarantine, when it comes from there."""
+    place: str = ""
+    """Pointer to its body inside what was sent."""
 
     @property
     def known_at_us(self) -> int:
@@ -129,11 +132,22 @@ def read_record(record: Record, now: datetime, bounds: Bounds) -> IncomingFact |
 
 
 def read_replacement(
-    fact_type: str, body: Mapping[str, Any], source: str, now: datetime, bounds: Bounds
-) -> Reading | tuple[Finding, ...]:
-    """Read the body of a correction like a fact of its target's type; pointers begin at the correction."""
-    read = _read_body("-", source, fact_type, _encode(body), now, bounds, [], "/body")
-    return read.findings if isinstance(read, Refusal) else read.reading
+    correction: IncomingFact, target: Target, now: datetime, bounds: Bounds
+) -> Replacement | tuple[Finding, ...] | None:
+    """Read the body of a correction like a fact of its target's type; None when the correction annuls it."""
+    body = _decode(correction.body).get("body")
+    if body is None or target.type not in RULES:
+        return None
+    read = _read_body("-", correction.source, target.type, _encode(body), now, bounds, [], "/body")
+    if isinstance(read, Refusal):
+        return read.findings
+    return Replacement(read.reading, body["repayment"] if target.type == REVERSAL else "")
+
+
+def target_from(event_id: str, fact_type: str, book: str, subject: str, client: str, body: bytes) -> Target:
+    """Return an accepted fact as the target of a later one."""
+    repayment = _decode(body)["repayment"] if fact_type == REVERSAL else ""
+    return Target(event_id, fact_type, book, subject, client, repayment)
 
 
 def _read_binary(headers: Mapping[str, str], value: bytes, now: datetime, bounds: Bounds) -> IncomingFact | Refusal:
@@ -178,6 +192,7 @@ def _read_body(
         digest=digest_of(fact_type.encode() + _encode(_decode(body))),
         body=body,
         received_at_us=microseconds(now),
+        place=place,
     )
 
 

@@ -15,12 +15,12 @@ FIND_LIMIT = 20
 async def digests(tx: Tx, event_ids: Collection[str]) -> dict[str, str]:
     """Return event id -> digest of those that are there."""
     rows = await tx.rows(select(LEDGER.c.event_id, LEDGER.c.digest).where(LEDGER.c.event_id.in_(event_ids)))
-    return dict(map(tuple, rows))  # type: ignore[arg-type]
+    return {event_id: digest for event_id, digest in rows}
 
 
 async def targets(tx: Tx, event_ids: Collection[str]) -> Sequence[Row[Any]]:
-    """Return (event_id, type, book, subject, client) of those that are there."""
-    columns = (LEDGER.c.event_id, LEDGER.c.type, LEDGER.c.book, LEDGER.c.subject, LEDGER.c.client)
+    """Return (event_id, type, book, subject, client, body) of those that are there."""
+    columns = (LEDGER.c.event_id, LEDGER.c.type, LEDGER.c.book, LEDGER.c.subject, LEDGER.c.client, LEDGER.c.body)
     return await tx.rows(select(*columns).where(LEDGER.c.event_id.in_(event_ids)))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, and_, delete, or_, select, update
+from sqlalchemy import Row, and_, delete, or_, select, tuple_, update
 
 from services.intake.domain.reasons import State
 from services.intake.store.tables import QUARANTINE, WAITING
@@ -53,16 +53,19 @@ async def let_go(tx: Tx, items: Collection[str]) -> None:
     await tx.execute(delete(QUARANTINE).where(QUARANTINE.c.item.in_(items)))
 
 
-async def waiting_for(tx: Tx, names: Collection[str], after: str, limit: int) -> list[str]:
-    """Return items that wait for any of these names, by item, from the one after `after` on."""
-    rows = await tx.rows(
-        select(WAITING.c.item)
-        .distinct()
-        .where(WAITING.c.need.in_(names), WAITING.c.item > after)
-        .order_by(WAITING.c.item)
-        .limit(limit)
+async def waiting_for(
+    tx: Tx, names: Collection[str], after: tuple[int, int, str] | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Return items that wait for any of these names, locked, by (value_date, known_at, item), from `after` on."""
+    order = tuple_(QUARANTINE.c.value_date, QUARANTINE.c.known_at, QUARANTINE.c.item)
+    query = select(QUARANTINE).where(
+        QUARANTINE.c.item.in_(select(WAITING.c.item).where(WAITING.c.need.in_(names))),
+        QUARANTINE.c.state == State.WAITING.value,
     )
-    return [item for (item,) in rows]
+    if after is not None:
+        query = query.where(order > after)
+    ordered = query.order_by(QUARANTINE.c.value_date, QUARANTINE.c.known_at, QUARANTINE.c.item)
+    return await tx.rows(ordered.limit(limit).with_for_update())
 
 
 async def load(tx: Tx, items: Collection[str]) -> Sequence[Row[Any]]:
@@ -81,9 +84,7 @@ async def find(tx: Tx, identity: str, source: str | None) -> Sequence[Row[Any]]:
     return await tx.rows(query.order_by(QUARANTINE.c.received_at.desc(), QUARANTINE.c.item).limit(FIND_LIMIT))
 
 
-async def page(
-    tx: Tx, filters: dict[str, str], after: Cursor | None, limit: int
-) -> Sequence[Row[Any]]:
+async def page(tx: Tx, filters: dict[str, str], after: Cursor | None, limit: int) -> Sequence[Row[Any]]:
     """Return items by age, oldest first; `filters` are columns and the values that they must have."""
     query = select(QUARANTINE).where(*(QUARANTINE.c[name] == value for name, value in filters.items()))
     if after is not None:

@@ -5,12 +5,12 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary,
 from shared.db.columns import JsonText
 from shared.db.house import house_tables
 
-metadata = MetaData()
-house = house_tables(metadata)
+METADATA = MetaData()
+HOUSE = house_tables(METADATA)
 
 BOOK = Table(
     "book",
-    metadata,
+    METADATA,
     Column("book", Text, primary_key=True),
     Column("base_currency", Text, nullable=False),
     Column("time_zone", Text, nullable=False),
@@ -27,7 +27,7 @@ BOOK = Table(
 
 CLOSE = Table(
     "close",
-    metadata,
+    METADATA,
     Column("book", Text, primary_key=True),
     Column("day", Integer, primary_key=True),
     Column("known_at", BigInteger, nullable=False),
@@ -37,7 +37,7 @@ CLOSE = Table(
 
 LEDGER = Table(
     "ledger",
-    metadata,
+    METADATA,
     Column("event_id", Text, primary_key=True),
     Column("source", Text, nullable=False),
     Column("origin_id", Text, nullable=False),
@@ -60,7 +60,7 @@ LEDGER = Table(
 
 KNOWN = Table(
     "known",
-    metadata,
+    METADATA,
     Column("name", Text, primary_key=True),
     Column("arrived", Boolean, nullable=False),
     Column("client", Text, nullable=False),
@@ -73,7 +73,7 @@ what its transactions lock, so that its facts leave in one order (D9)."""
 
 QUARANTINE = Table(
     "quarantine",
-    metadata,
+    METADATA,
     Column("item", Text, primary_key=True),
     Column("event_id", Text, nullable=False),
     Column("source", Text, nullable=False),
@@ -84,6 +84,8 @@ QUARANTINE = Table(
     Column("book", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("type", Text, nullable=False),
+    Column("value_date", Integer, nullable=False),
+    Column("known_at", BigInteger, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=False),
@@ -103,7 +105,7 @@ takes an id made of where it was read. Facts that go on leave this table for the
 
 WAITING = Table(
     "waiting",
-    metadata,
+    METADATA,
     Column("need", Text, primary_key=True),
     Column("item", Text, primary_key=True),
     Index("waiting_item", "item"),

@@ -17,3 +17,10 @@ def add(cells: Cells, other: Cells, sign: int = 1) -> None:
             cells[key] = total
         else:
             cells.pop(key, None)
+
+
+def add_rows(rows: Rows, other: Rows, sign: int = 1) -> None:
+    """Add the other rows (or take them off with sign -1) in place; rows that come to 0 stay as 0."""
+    get = rows.get
+    for key, value in other.items():
+        rows[key] = get(key, 0) + sign * value

@@ -3,6 +3,8 @@
 Between two payments nothing but time moves a loan, so its way over the coming month ends is computed, not walked.
 """
 
+from copy import copy
+
 from services.risk.domain.book import BookTerms
 from services.risk.domain.cells import Rows
 from services.risk.domain.loan_state import LoanState, Standing, Status
@@ -14,7 +16,7 @@ CURE_MONTH_ENDS = 3
 
 def rolled(state: LoanState, day: Day, terms: BookTerms) -> LoanState:
     """Return a copy of the state that stands at the start of the day's month; the day is not before its last fact."""
-    after = state.__copy__()
+    after = copy(state)
     month = month_of(day)
     if state.status is not Status.ACTIVE or month <= state.month:
         return after

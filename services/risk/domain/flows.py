@@ -10,8 +10,7 @@ from shared.kernel.days import Day, Month, month_end, month_of, month_start
 
 def settled_by(due: Day, terms: BookTerms) -> Day:
     """Return the close at which an instalment is judged: its month's last, or that of its moved date if later."""
-    end = month_end(month_of(due))
-    return max(end, terms.moved(due)) if end - due < 31 else end
+    return max(month_end(month_of(due)), terms.moved(due))
 
 
 def instalment_rows(state: LoanState, since: Day, day: Day, terms: BookTerms) -> Rows:

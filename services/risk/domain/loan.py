@@ -5,16 +5,17 @@ that comes after all others; a fact that does not `continue` is added by folding
 """
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import NamedTuple
 
 from services.risk.domain.ahead import ahead
 from services.risk.domain.anomaly import Anomaly, Contradiction
 from services.risk.domain.book import BookTerms
-from services.risk.domain.cells import Cells, Rows
+from services.risk.domain.cells import Cells, Rows, add_rows
 from services.risk.domain.default_path import rolled
 from services.risk.domain.flows import instalment_rows, month_rows, paid_rows
 from services.risk.domain.loan_facts import LoanFact, LoanKind, effective, order_of
-from services.risk.domain.loan_state import LoanState, Standing, Status
+from services.risk.domain.loan_state import Early, LoanState, Standing, Status
 from services.risk.domain.loan_view import LoanView, view_of
 from services.risk.domain.schedule import expand, packed, with_arrears
 from services.risk.domain.segments import SegmentMove, place, recent, segment_log
@@ -23,7 +24,8 @@ from shared.kernel.days import Day, add_months, month_end, month_of, month_start
 __all__ = ["Anomaly", "Folded", "LoanState", "LoanView", "SegmentMove", "advance", "continues", "fold", "view"]
 
 RESTRUCTURED_MONTHS = 12
-_NEVER_CONTINUE = frozenset((LoanKind.DISBURSED, LoanKind.TAKEN_ON, LoanKind.REVERSED, LoanKind.CORRECTED))
+_STARTS = (LoanKind.DISBURSED, LoanKind.TAKEN_ON)
+_NEVER_CONTINUE = frozenset((*_STARTS, LoanKind.REVERSED, LoanKind.CORRECTED))
 
 
 class Folded(NamedTuple):
@@ -34,14 +36,12 @@ class Folded(NamedTuple):
     anomalies: list[Anomaly]
 
 
-class _Step(NamedTuple):
-    state: LoanState
-    rows: Rows
-    anomaly: Contradiction | None
-
-
 def fold(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTerms) -> Folded:
-    """Fold all facts of one loan, given in any order, with the moves of its client between segments."""
+    """Fold all facts of one loan, given in any order, with the moves of its client between segments.
+
+    Of several moves on one day the last one in the sequence counts. Contradictions never raise: a fact that makes no
+    sense is ignored or applied as `Contradiction` says, and reported.
+    """
     counting = effective(facts)
     anomalies = counting.anomalies
     state: LoanState | None = None
@@ -51,8 +51,7 @@ def fold(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTer
         if fact.kind in _STARTS and (state is None or state.status is Status.EXPECTED):
             own = fact.attributes
         state, changed, anomaly = _step(state or LoanState(), fact, terms)
-        for key, value in changed.items():
-            rows[key] = rows.get(key, 0) + value
+        add_rows(rows, changed)
         if anomaly is not None:
             anomalies.append(Anomaly(fact.id, anomaly))
     if state is None:
@@ -60,8 +59,6 @@ def fold(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTer
     log = segment_log(own, moves, terms.segment_attributes)
     state.segments = recent(log, state.last_order[0])
     state.dangling = counting.dangling
-    if state.status is Status.EXPECTED:
-        anomalies.extend(Anomaly(fact, Contradiction.NEVER_STARTED) for fact in (state.last_order[3],))
     return Folded(state, place(rows, log, state.currency), anomalies)
 
 
@@ -84,22 +81,186 @@ def advance(state: LoanState, fact: LoanFact, terms: BookTerms) -> Folded:
 def view(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTerms, as_of: Day) -> LoanView | None:
     """Return the loan as at the close of a day, from the facts given; None when none is dated so early."""
     counting = [fact for fact in effective(facts).facts if fact.day <= as_of]
-    folded = fold(counting, [move for move in moves if move.day <= as_of], terms)
-    if folded.state is None:
-        return None
-    return view_of(rolled(folded.state, as_of, terms), terms, as_of)
+    state = fold(counting, moves, terms).state
+    return None if state is None else view_of(state, terms, as_of)
 
 
-def _step(state: LoanState, fact: LoanFact, terms: BookTerms) -> _Step:
+def _step(state: LoanState, fact: LoanFact, terms: BookTerms) -> tuple[LoanState, Rows, Contradiction | None]:
     before = rolled(state, fact.day, terms)
-    after = before.__copy__()
+    after = copy(before)
     after.last_order = order_of(fact)
-    handler = _HANDLERS[fact.kind]
     rows: Rows = {}
-    anomaly = handler(before, after, fact, terms, rows)
-    if anomaly is None or anomaly in _APPLIED_ANYWAY:
-        for key, value in ahead(before, fact.day, terms).items():
-            rows[key] = rows.get(key, 0) - value
-        for key, value in ahead(after, fact.day, terms).items():
-            rows[key] = rows.get(key, 0) + value
-    return _Step(after, rows, anomaly)
+    anomaly = _HANDLERS[fact.kind](before, after, fact, terms, rows)
+    add_rows(rows, ahead(after, fact.day, terms))
+    add_rows(rows, ahead(before, fact.day, terms), -1)
+    return after, rows, anomaly
+
+
+def _start(before: LoanState, after: LoanState, fact: LoanFact, terms: BookTerms, rows: Rows) -> Contradiction | None:
+    if before.status is not Status.EXPECTED:
+        return Contradiction.SECOND_START
+    after.status = Status.ACTIVE
+    after.currency = fact.currency
+    after.start_day = after.flows_from = fact.day
+    after.month = month_of(fact.day)
+    after.principal_minor = fact.amount_minor
+    after.schedule = with_arrears(fact.arrears, fact.schedule, fact.amount_minor)
+    after.early = ()
+    _allocate(after, 0, terms)
+    anomaly = None
+    for early in before.early:
+        if early.currency == fact.currency:
+            _pay(after, early.amount_minor, early.principal_minor, terms)
+            after.paid_month = after.month
+        else:
+            anomaly = Contradiction.OTHER_CURRENCY
+    add_rows(rows, instalment_rows(after, 0, fact.day, terms))
+    add_rows(rows, month_rows(after))
+    return anomaly
+
+
+def _repay(before: LoanState, after: LoanState, fact: LoanFact, terms: BookTerms, rows: Rows) -> Contradiction | None:
+    if before.status is Status.EXPECTED:
+        after.early = (*before.early, Early(fact.amount_minor, fact.principal_minor, fact.currency))
+        return Contradiction.BEFORE_START
+    refused = _refused(before, fact)
+    if refused is not None:
+        return refused
+    _pay(after, fact.amount_minor, fact.principal_minor, terms)
+    after.paid_month = after.month
+    add_rows(rows, paid_rows(before, after, fact.day, terms))
+    return None
+
+
+def _capitalise(
+    before: LoanState, after: LoanState, fact: LoanFact, _terms: BookTerms, _rows: Rows
+) -> Contradiction | None:
+    refused = _refused(before, fact)
+    if refused is None:
+        after.principal_minor += fact.amount_minor
+    return refused
+
+
+def _restructure(
+    before: LoanState, after: LoanState, fact: LoanFact, terms: BookTerms, rows: Rows
+) -> Contradiction | None:
+    """Replace what is uncovered from this day on; what had been due by then stays due in its month, paid or not."""
+    refused = _refused(before, fact)
+    if refused is not None:
+        return refused
+    if fact.schedule is None and not fact.holiday_months:
+        return Contradiction.NO_TERMS
+    day, schedule = fact.day, before.schedule
+    held = before.dpd_floor if before.restructured_until > day else 0
+    after.dpd_floor = max(held, terms.days_past_due(before.oldest_due, day))
+    after.restructured_until = add_months(day, RESTRUCTURED_MONTHS)
+    due_by_now = schedule.due_through(day)
+    since = max(before.flows_from, month_start(before.month))
+    if due_by_now > schedule.due_through(since - 1):
+        earlier = before.replaced_month != before.month or before.replaced_covered
+        after.replaced_covered = earlier and before.covered >= due_by_now
+        after.replaced_month = before.month
+    after.flows_from = day + 1
+    if fact.schedule is not None:
+        after.schedule = packed(expand(fact.schedule, before.principal_minor))
+        after.allocated_minor = after.covered = 0
+    else:
+        after.schedule = schedule.postponed(before.covered, fact.holiday_months)
+    _allocate(after, 0, terms)
+    _replace_flows(before, after, day + 1, day, terms, rows)
+    return None
+
+
+def _end(before: LoanState, after: LoanState, fact: LoanFact, terms: BookTerms, rows: Rows) -> Contradiction | None:
+    if before.status is Status.CHARGED_OFF and fact.kind is LoanKind.CLOSED:
+        # Lenders close what they have charged off: it says nothing new.
+        return None
+    refused = _refused(before, fact)
+    if refused is not None:
+        return refused
+    after.status = _ENDS[fact.kind]
+    after.end_day = fact.day
+    after.principal_minor = 0
+    after.oldest_due = None
+    if after.status is Status.CHARGED_OFF:
+        _charge_off_rows(before, fact.day, rows)
+    _replace_flows(before, after, 0, fact.day, terms, rows)
+    return None
+
+
+def _recover(
+    before: LoanState, _after: LoanState, fact: LoanFact, _terms: BookTerms, rows: Rows
+) -> Contradiction | None:
+    if before.status is Status.EXPECTED:
+        return Contradiction.BEFORE_START
+    if fact.currency != before.currency:
+        return Contradiction.OTHER_CURRENCY
+    rows["recovered", fact.day] = fact.amount_minor if fact.kind is LoanKind.RECOVERED else -fact.amount_minor
+    return None if before.status is Status.CHARGED_OFF else Contradiction.NOT_CHARGED_OFF
+
+
+def _charge_off_rows(before: LoanState, day: Day, rows: Rows) -> None:
+    if before.standing is Standing.NEW:
+        return
+    principal, close = before.start_principal_minor, month_end(before.month)
+    rows["charged_off", day] = 1
+    rows["charged_off_principal", day] = principal
+    if before.standing is Standing.PERFORMING:
+        for name in ("defaulted", "defaulted_by_charge_off"):
+            rows[name, close] = 1
+            rows[f"{name}_principal", close] = principal
+
+
+def _refused(before: LoanState, fact: LoanFact) -> Contradiction | None:
+    if before.status is Status.EXPECTED:
+        return Contradiction.BEFORE_START
+    if before.status is not Status.ACTIVE:
+        return Contradiction.AFTER_END
+    if fact.currency and fact.currency != before.currency:
+        return Contradiction.OTHER_CURRENCY
+    return None
+
+
+def _pay(after: LoanState, amount_minor: int, principal_minor: int | None, terms: BookTerms) -> None:
+    paid = after.allocated_minor
+    if principal_minor is None:
+        within = after.schedule.principal_within
+        principal_minor = within(paid + amount_minor) - within(paid)
+    after.principal_minor = max(0, after.principal_minor - principal_minor)
+    after.paid_minor += amount_minor
+    _allocate(after, amount_minor, terms)
+
+
+def _allocate(after: LoanState, amount_minor: int, terms: BookTerms) -> None:
+    after.allocated_minor += amount_minor
+    after.covered = after.schedule.covered_by(after.allocated_minor, terms.tolerance_of(after.currency))
+    after.oldest_due = after.schedule.due_at(after.covered)
+
+
+def _replace_flows(before: LoanState, after: LoanState, since: Day, day: Day, terms: BookTerms, rows: Rows) -> None:
+    add_rows(rows, instalment_rows(after, since, day, terms))
+    add_rows(rows, instalment_rows(before, since, day, terms), -1)
+    add_rows(rows, month_rows(after))
+    add_rows(rows, month_rows(before), -1)
+
+
+_ENDS = {
+    LoanKind.CHARGED_OFF: Status.CHARGED_OFF,
+    LoanKind.CLOSED: Status.CLOSED,
+    LoanKind.LEFT_BOOK: Status.LEFT,
+}
+
+_Handler = Callable[[LoanState, LoanState, LoanFact, BookTerms, Rows], Contradiction | None]
+
+_HANDLERS: dict[LoanKind, _Handler] = {
+    LoanKind.DISBURSED: _start,
+    LoanKind.TAKEN_ON: _start,
+    LoanKind.CAPITALISED: _capitalise,
+    LoanKind.REPAID: _repay,
+    LoanKind.RESTRUCTURED: _restructure,
+    LoanKind.CHARGED_OFF: _end,
+    LoanKind.CLOSED: _end,
+    LoanKind.LEFT_BOOK: _end,
+    LoanKind.RECOVERED: _recover,
+    LoanKind.RECOVERY_REVERSED: _recover,
+}

@@ -1,6 +1,7 @@
 """The state of one loan: all that its future depends on."""
 
 from enum import StrEnum, unique
+from typing import NamedTuple
 
 import msgspec
 
@@ -31,6 +32,14 @@ class Standing(StrEnum):
     DEFAULTED = "defaulted"
 
 
+class Early(NamedTuple):
+    """A repayment dated before its loan's beginning."""
+
+    amount_minor: int
+    principal_minor: int | None
+    currency: str
+
+
 class LoanState(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     """State after its last fact; encodable by msgspec. `schedule` changes rarely and may be stored apart."""
 
@@ -50,7 +59,7 @@ class LoanState(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     flows_from: Day = 0
     """Instalments due earlier do not count as due in this book: before take-on, or replaced by a restructuring."""
     paid_month: Month = 0
-    """Month of the last repayment; with `start_day` never 0 for a month that counts."""
+    """Month of the last repayment; 0 when there was none."""
     replaced_month: Month = 0
     """Month of a restructuring in which instalments had already been due; 0 when none."""
     replaced_covered: bool = True
@@ -66,10 +75,8 @@ class LoanState(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     """First day on which the last restructuring no longer shows; 0 when there was none."""
     dpd_floor: int = 0
     """DPD before it."""
-    early_minor: int = 0
-    """Repaid before the beginning, waiting for it (with its principal in `early_principal_minor`)."""
-    early_principal_minor: int | None = None
-    early_currency: str = ""
+    early: tuple[Early, ...] = ()
+    """Repaid before the beginning, waiting for it."""
     segments: SegmentLog = ()
     last_order: tuple[Day, int, int, str] = (0, 0, 0, "")
     dangling: bool = False

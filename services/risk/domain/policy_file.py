@@ -115,7 +115,8 @@ def _line_of_error(error: yaml.YAMLError, text: str) -> int:
     """Return the line of a syntax error, counted from 1."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is not None:
-        return int(mark.line) + 1
+        # What is missing at the end is reported in the line after it, which an editor does not show.
+        return min(int(mark.line), text.count("\n")) + 1
     position = getattr(error, "position", None)
     return text.count("\n", 0, position) + 1 if isinstance(position, int) else 1
 

@@ -41,9 +41,9 @@ class Problems:
 
     def claim(self, identity: str, line: int, path: str) -> None:
         """Note a rule's id; a second rule with it is an error, because a rule's course is remembered by its id."""
-        first = self._claimed.setdefault(identity, line)
-        if first != line:
-            self.add(line, f"{path}.id", f"there is another rule {identity} in line {first}")
+        if identity in self._claimed:
+            self.add(line, f"{path}.id", f"there is another rule {identity} in line {self._claimed[identity]}")
+        self._claimed.setdefault(identity, line)
 
 
 def line_of(node: yaml.Node) -> int:

@@ -1,0 +1,64 @@
+"""A synthetic book: loans with monthly instalments, nearly all paid on time. The same for every run."""
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+FIRST_DAY = dt.date(2024, 1, 1)
+BOOK = "bench"
+REGIONS = 20
+
+
+def open_book(branches: bool) -> dict[str, Any]:
+    """Return the book's opening; by branch when each loan shall be a segment of its own."""
+    return {
+        "book": BOOK,
+        "base_currency": "USD",
+        "time_zone": "UTC",
+        "calendar": "EVERY_DAY",
+        "first_day": FIRST_DAY.isoformat(),
+        "known_at": "2024-01-01T00:00:00Z",
+        "tolerance": {"USD": "0.00"},
+        "segment_attributes": ["branch" if branches else "region"],
+    }
+
+
+def clients_and_loans(count: int) -> Iterator[dict[str, Any]]:
+    """Yield a client and a loan of 24 instalments for each number."""
+    for number in range(count):
+        attributes = {"region": f"R{number % REGIONS}", "branch": f"B{number}"}
+        client = {"client": f"c{number}", "kind": "person", "attributes": attributes}
+        yield _fact(f"c{number}", "client.registered", FIRST_DAY, client)
+        loan = {
+            "loan": f"l{number}",
+            "client": f"c{number}",
+            "currency": "USD",
+            "principal": "2400.00",
+            "schedule": {"kind": "annuity", "first_due": "2024-02-15", "instalments": 24, "rate": "0"},
+        }
+        yield _fact(f"l{number}", "loan.disbursed", FIRST_DAY, loan)
+
+
+def repayments(loans: int, month: int) -> Iterator[dict[str, Any]]:
+    """Yield the repayments of a month, counted from February 2024 = 0; one loan in fifty pays nothing."""
+    day = dt.date(2024 + (1 + month) // 12, (1 + month) % 12 + 1, 15)
+    for number in range(loans):
+        if (number + month) % 50:
+            body = {"loan": f"l{number}", "amount": "100.00", "currency": "USD"}
+            yield _fact(f"p{number}-{month}", "repayment.received", day, body)
+
+
+def charge_off(number: int, day: dt.date) -> dict[str, Any]:
+    """Return the charge-off of one loan."""
+    return _fact(f"x{number}", "loan.charged_off", day, {"loan": f"l{number}"})
+
+
+def month_end(month: int) -> dt.date:
+    """Return the last day of a month, counted as for `repayments`."""
+    ahead = month + 2
+    return dt.date(2024 + ahead // 12, ahead % 12 + 1, 1) - dt.timedelta(days=1)
+
+
+def _fact(identity: str, kind: str, day: dt.date, body: dict[str, Any]) -> dict[str, Any]:
+    data = {"book": BOOK, "value_date": day.isoformat(), "known_at": f"{day.isoformat()}T00:00:00Z", **body}
+    return {"specversion": "1.0", "id": identity, "source": "bench", "type": f"tocsin.{kind}.v1", "data": data}

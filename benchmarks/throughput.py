@@ -1,0 +1,79 @@
+"""Facts per second from HTTP NDJSON to committed indicators, embedded: everything durable, months closed as they end.
+
+The clock runs from the first request to the moment at which nothing is behind and the last month is evaluated.
+"""
+
+import itertools
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from benchmarks import synthetic
+from benchmarks.measure import Measured, slowness
+from tests.support.processes import System, embedded_system
+
+LOANS = 4_000
+MONTHS = 12
+_BATCH = 2_000
+
+
+def measure() -> list[Measured]:
+    """Run once; return the figure."""
+    batches = [_lines(chunk) for chunk in _chunks(synthetic.clients_and_loans(LOANS))]
+    months = [[_lines(chunk) for chunk in _chunks(synthetic.repayments(LOANS, month))] for month in range(MONTHS)]
+    facts = sum(body.count(b"\n") for body in [*batches, *itertools.chain.from_iterable(months)])
+    with tempfile.TemporaryDirectory() as folder, embedded_system(Path(folder)) as system:
+        slow = slowness()
+        took_s = _send_all(system, batches, months)
+        slow = (slow + slowness()) / 2
+    rate = facts / took_s
+    return [
+        Measured(
+            id="ndjson_to_indicators_embedded",
+            figure=round(rate * slow),
+            raw=round(rate),
+            unit="facts/s",
+            must=5_000,
+            aim=8_000,
+            more_is_better=True,
+        )
+    ]
+
+
+def _send_all(system: System, batches: list[bytes], months: list[list[bytes]]) -> float:
+    headers = {"Authorization": f"Bearer {system.key}", "Content-Type": "application/x-ndjson"}
+    assert system.post("/intake/v1/books", synthetic.open_book(branches=False)).status_code == 201
+    with httpx.Client(base_url=system.url_of("/intake/v1"), headers=headers, timeout=60) as client:
+        began = time.perf_counter()
+        for body in batches:
+            _send(client, body)
+        for month, bodies in enumerate(months):
+            for body in bodies:
+                _send(client, body)
+            day = synthetic.month_end(month).isoformat()
+            system.post(f"/intake/v1/books/{synthetic.BOOK}/closes", {"day": day, "known_at": f"{day}T23:00:00Z"})
+        system.settle(synthetic.BOOK)
+        took_s = time.perf_counter() - began
+    series = system.get("/risk/v1/indicators/missed_payment_rate/series", book=synthetic.BOOK)["series"]
+    finals = [point for point in series if point["final"] and point["denominator"]]
+    assert len(finals) == MONTHS, series
+    assert all(point["denominator"] == LOANS for point in finals), finals
+    return took_s
+
+
+def _send(client: httpx.Client, body: bytes) -> None:
+    answer = client.post("/intake/v1/facts", content=body).json()
+    assert answer["accepted"] == body.count(b"\n"), answer
+
+
+def _chunks(facts: Any) -> Any:
+    while chunk := list(itertools.islice(facts, _BATCH)):
+        yield chunk
+
+
+def _lines(chunk: list[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(fact).encode() + b"\n" for fact in chunk)

@@ -1,0 +1,109 @@
+"""What a transaction has looked up: names, earlier facts, books. Filled set by set, never row by row."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from services.intake.domain.reading import name_of
+from services.intake.domain.verdict import Registered, Target
+from services.intake.handlers.facts_in import IncomingFact, target_from
+from services.intake.store import books, ledger, registry
+from shared.db.port import Tx
+
+_BOOK = "book "
+_FACT = "fact "
+
+
+class View:
+    """What is known, as seen and held by one transaction."""
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self.known: dict[str, Registered] = {}
+        self.targets: dict[str, Target] = {}
+        self.looked: set[str] = set()
+        """Names that were looked up or held, whether they are known or not."""
+
+    def note(self, name: str, client: str, currency: str, fact: str) -> None:
+        """A name is known."""
+        self.known[name] = Registered(client, currency, fact)
+
+    def unseen(self, names: Iterable[str]) -> set[str]:
+        """Return the names that nobody has looked up yet."""
+        return {name for name in names if name not in self.looked}
+
+
+async def look_up(tx: Tx, view: View, facts: Sequence[IncomingFact], *, released: bool = False) -> None:
+    """Look up what these facts name, hold their books shared, their clients and what they lack alone.
+
+    `released` facts come from quarantine, where their own locked rows already keep others out: what they still lack
+    is read and not locked, so that two transactions that each bring one half of it cannot stand in each other's way.
+    """
+    names = {name for fact in facts for name in fact.reading.needs}
+    names.update(fact.reading.registers for fact in facts if fact.reading.registers)
+    names = {name for name in names if name not in view.known} if released else view.unseen(names)
+    earlier = {one for fact in facts for one in (fact.reading.refers, fact.reading.refers_directly) if one}
+    await look_up_names(tx, view, names, facts, released=released)
+    if earlier:
+        await look_up_facts(tx, view, earlier)
+
+
+async def look_up_names(
+    tx: Tx, view: View, names: Collection[str], facts: Sequence[IncomingFact] = (), *, released: bool = False
+) -> None:
+    """Look up names; see `look_up`. `facts` are those whose clients are to be locked."""
+    view.looked.update(names)
+    wanted = {name for name in names if name not in view.known}
+    await _share_books(tx, view, wanted)
+    if others := [name for name in wanted if not name.startswith(_BOOK)]:
+        for row in await registry.read(tx, others):
+            view.note(*row)
+    missing = {name for name in wanted if name not in view.known}
+    if missing:
+        await registry.hold_places(tx, missing)
+    locking = {fact.reading.registers for fact in facts if fact.reading.registers}
+    locking.update(_client_names(view, facts))
+    if not released:
+        locking |= missing
+    if locking:
+        for row in await registry.lock(tx, locking):
+            view.note(*row)
+    if released and missing:
+        for row in await registry.read(tx, missing):
+            view.note(*row)
+    # A book that was opened while this transaction waited for its name is still to be held shared.
+    await _share_books(tx, view, missing & view.known.keys())
+
+
+async def look_up_facts(tx: Tx, view: View, event_ids: Collection[str]) -> None:
+    """Look up earlier facts, and make sure that those not there cannot be missed when they arrive."""
+    view.looked.update(_FACT + one for one in event_ids)
+    await _read_facts(tx, view, event_ids)
+    missing = [one for one in event_ids if one not in view.targets]
+    if missing:
+        await ledger.meet(tx, missing)
+        await _read_facts(tx, view, missing)
+
+
+async def _read_facts(tx: Tx, view: View, event_ids: Collection[str]) -> None:
+    for row in await ledger.targets(tx, event_ids):
+        view.targets[row.event_id] = target_from(*row)
+
+
+async def _share_books(tx: Tx, view: View, names: Iterable[str]) -> None:
+    ids = [name.removeprefix(_BOOK) for name in names if name.startswith(_BOOK)]
+    if ids:
+        for book, currency in await books.share(tx, ids):
+            view.note(name_of("book", book), "", currency, "")
+
+
+def _client_names(view: View, facts: Sequence[IncomingFact]) -> set[str]:
+    """Return the names of the clients under whose keys these facts go, as far as they are known by now."""
+    found = set()
+    for fact in facts:
+        reading = fact.reading
+        client = reading.client
+        if not client:
+            subject = view.known.get(reading.subject_name)
+            client = subject.client if subject else ""
+        if client:
+            found.add(f"client {reading.book} {client}")
+    return found

@@ -1,0 +1,41 @@
+"""The distributed system as processes: intake and two risk replicas on real PostgreSQL and Apache Kafka."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import tocsin.system
+from shared.security.keys import KeyRing
+from shared.security.rights import RIGHTS
+from tests.support.kafka import KafkaServer
+from tests.support.postgres import create_database
+from tests.support.processes import Process, System, free_port
+
+
+@contextlib.contextmanager
+def distributed_system(folder: Path, postgres: str, kafka: KafkaServer, replicas: int = 2) -> Iterator[System]:
+    """Set up databases and topics as an operator would, start intake and risk, and wait until all are ready."""
+    databases = {name: asyncio.run(create_database(postgres)) for name in ("intake", "risk")}
+    for name, dsn in databases.items():
+        asyncio.run(tocsin.system.migrate_database(name, dsn))
+    asyncio.run(tocsin.system.create_topics(kafka.bootstrap, 4))
+    _, secret = KeyRing(folder / "keys.json").add("tests", RIGHTS, "2020-01-01T00:00:00+00:00")
+    processes: dict[str, Process] = {}
+    for name in ("intake", *(f"risk{number}" for number in range(replicas))):
+        port, service = free_port(), name.rstrip("0123456789")
+        environment = {
+            "TOCSIN_DATABASE_URL": databases[service],
+            "TOCSIN_KAFKA": kafka.bootstrap,
+            "TOCSIN_KEYS_FILE": str(folder / "keys.json"),
+            "TOCSIN_HTTP_PORT": str(port),
+        }
+        processes[name] = Process([f"services.{service}"], environment, port, folder / f"{name}.log")
+        processes[name].start(wait=False)
+    system = System(processes, processes["intake"].url, processes["risk0"].url, lambda: secret)
+    try:
+        for process in processes.values():
+            process.wait_ready()
+        yield system
+    finally:
+        system.stop()
