@@ -1,4 +1,4 @@
-"""Killed at named places, between any two lines that must not matter: started again, the system ends as if undisturbed."""
+"""Killed at named places, between lines that must not matter: started again, the system ends as if undisturbed."""
 
 import json
 import signal

@@ -3,13 +3,13 @@
 Each chart is drawn twice, wide and narrow, because text inside a drawing shrinks with it; the style sheet shows one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log10
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from shared.kernel.days import Month, format_month
+from tocsin.report.svg import Scale, joined, scale, tag, ticks
 
 _NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -92,23 +92,25 @@ def line_chart(
     points: Sequence[Point], levels: Sequence[LevelLine], stretches: Sequence[Stretch], marks: Sequence[Mark], name: str
 ) -> Markup:
     """Draw a series against its levels, with the alerts that stood and their turns."""
-    drawn = (_line_chart(frame, points, levels, stretches, marks, name) for frame in (_WIDE, _NARROW))
-    return Markup("").join(drawn)
+    return joined([_line_chart(frame, points, levels, stretches, marks, name) for frame in (_WIDE, _NARROW)])
 
 
 def overview(lanes: Sequence[Lane], first: Month, last: Month) -> Markup:
     """Draw all alerts on one time axis, a lane each."""
-    return Markup("").join(_overview(frame, lanes, first, last) for frame in (_WIDE, _NARROW))
+    return joined([_overview(frame, lanes, first, last) for frame in (_WIDE, _NARROW)])
 
 
 def bar(share: float, level: str) -> Markup:
     """Draw a horizontal bar, `share` of the full width (0 to 1)."""
     width = max(0.5, min(share, 1.0) * 100)
-    return Markup(
-        '<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
-        '<rect class="bar-back" width="100" height="10" rx="1"/>'
-        '<rect class="fill-{}" width="{:.1f}" height="10" rx="1"/></svg>'
-    ).format(level, width)
+    rects = [
+        tag("rect", class_="bar-back", width=100, height=10),
+        tag("rect", class_=f"fill-{level}", width=width, height=10),
+    ]
+    drawing = tag(
+        "svg", joined(rects), class_="bar", viewBox="0 0 100 10", preserveAspectRatio="none", aria_hidden="true"
+    )
+    return drawing
 
 
 def _line_chart(
@@ -120,50 +122,54 @@ def _line_chart(
     name: str,
 ) -> Markup:
     first, last = points[0].month, points[-1].month
-    x = _scale(first - 0.5, last + 0.5, frame.left, frame.width - frame.right)
+    x = scale(first - 0.5, last + 0.5, frame.left, frame.width - frame.right)
     labels = _placed(frame, [mark for mark in marks if first <= mark.month <= last], x)
-    top = 14 + 18 * (1 + max((row for _, row, _, _ in labels), default=0)) + 10
+    top = 14.0 + 18 * (1 + max((label.row for label in labels), default=0)) + 10
     bottom = top + (200 if frame.narrow else 230)
-    height = bottom + 30
     highest = max([point.value or 0.0 for point in points] + [line.enter for line in levels])
-    ticks = _ticks(highest * 1.04)
-    y = _scale(0.0, ticks[-1], bottom, top)
-    parts = [_bands(stretches, x, top, bottom), _grid(frame, ticks, y), _years(frame, first, last, x, top, bottom)]
-    parts.append(_levels(frame, levels, y))
-    parts.append(_curve(points, x, y))
-    parts.append(_marks(frame, labels, x, y, top))
-    return _svg(frame, height, name, parts)
+    steps = ticks(highest * 1.04)
+    y = scale(0.0, steps[-1], bottom, top)
+    parts = [
+        _bands(stretches, x, top, bottom),
+        _grid(frame, steps, y),
+        _years(first, last, x, top, bottom),
+        _levels(frame, levels, y),
+        _curve(points, x, y),
+        _marks(labels, x, y, top),
+    ]
+    return _svg(frame, bottom + 30, name, parts)
 
 
 def _overview(frame: _Frame, lanes: Sequence[Lane], first: Month, last: Month) -> Markup:
     left = 14 if frame.narrow else 250
-    lane_height = 40 if frame.narrow else 30
-    x = _scale(first - 0.5, last + 0.5, left, frame.width - 14)
-    top = 6
-    bottom = top + lane_height * len(lanes) + 4
-    parts = [_years(_Frame(frame.width, left, 14, frame.font, frame.narrow), first, last, x, top, bottom)]
+    lane_height = 42 if frame.narrow else 30
+    x = scale(first - 0.5, last + 0.5, left, frame.width - 16)
+    top, bottom = 6.0, 10.0 + lane_height * len(lanes)
+    parts = [_years(first, last, x, top, bottom)]
     for index, lane in enumerate(lanes):
         base = top + index * lane_height
-        bar_top = base + (20 if frame.narrow else 8)
-        anchor = Markup('<text class="lane" x="{:.0f}" y="{:.0f}"{}>{}</text>').format(
-            left if frame.narrow else left - 12,
-            base + (14 if frame.narrow else 19),
-            Markup("") if frame.narrow else Markup(' text-anchor="end"'),
-            lane.label,
-        )
-        parts.append(Markup('<a href="#{}">{}</a>').format(lane.href, anchor))
+        bar_top = base + (21 if frame.narrow else 8)
+        place = (left, base + 14, None) if frame.narrow else (left - 12, base + 19, "end")
+        label = tag("text", lane.label, class_="lane", x=place[0], y=place[1], text_anchor=place[2])
+        parts.append(tag("a", label, href=f"#{lane.href}"))
         for stretch in lane.stretches:
             start, end = x(stretch.first - 0.5), x(stretch.last + 0.5)
             parts.append(
-                Markup(
-                    '<rect class="fill-{}" x="{:.1f}" y="{:.0f}" width="{:.1f}" height="14" rx="2">'
-                    "<title>{}</title></rect>"
-                ).format(stretch.level, start, bar_top, max(end - start, 3.0), _stretch_words(stretch))
+                tag(
+                    "rect",
+                    tag("title", _stretch_words(stretch)),
+                    class_=f"fill-{stretch.level}",
+                    x=start,
+                    y=bar_top,
+                    width=max(end - start - 0.6, 3.0),
+                    height=14,
+                    rx=2,
+                )
             )
         if lane.runs_on and lane.stretches:
-            end = x(lane.stretches[-1].last + 0.5)
-            arrow = '<path class="fill-{}" d="M{:.1f} {:.0f}l7 7l-7 7z"><title>still open</title></path>'
-            parts.append(Markup(arrow).format(lane.stretches[-1].level, end + 2, bar_top))
+            final = lane.stretches[-1]
+            arrow = f"M{x(final.last + 0.5) + 2:.1f} {bar_top:.0f}l7 7l-7 7z"
+            parts.append(tag("path", tag("title", "still open"), class_=f"fill-{final.level}", d=arrow))
     return _svg(frame, bottom + 26, "Alerts over time", parts)
 
 
@@ -173,109 +179,90 @@ def _stretch_words(stretch: Stretch) -> str:
 
 
 def _svg(frame: _Frame, height: float, name: str, parts: Sequence[Markup]) -> Markup:
-    return Markup('<svg class="chart {}" viewBox="0 0 {} {:.0f}" role="img" aria-label="{}">{}</svg>').format(
-        "narrow" if frame.narrow else "wide", frame.width, height, name, Markup("").join(parts)
-    )
+    box = f"0 0 {frame.width} {height:.0f}"
+    kind = "narrow" if frame.narrow else "wide"
+    return tag("svg", joined(parts), class_=f"chart {kind}", viewBox=box, role="img", aria_label=name)
 
 
-def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
-    span = (high - low) or 1.0
-    return lambda value: start + (value - low) / span * (end - start)
-
-
-def _ticks(highest: float) -> list[float]:
-    """Return round values from 0 to at least `highest`, four to seven of them."""
-    rough = max(highest, 1e-6) / 5
-    unit = 10.0 ** floor(log10(rough))
-    step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= rough - 1e-12)
-    return [index * step for index in range(ceil(highest / step - 1e-9) + 1)]
-
-
-def _grid(frame: _Frame, ticks: Sequence[float], y: Callable[[float], float]) -> Markup:
-    lines = []
-    digits = 0 if all(abs(tick * 100 - round(tick * 100)) < 1e-9 for tick in ticks) else 1
-    for tick in ticks:
-        at = y(tick)
-        kind = "axis" if tick == 0 else "grid"
-        lines.append(
-            Markup(
-                '<line class="{}" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>'
-                '<text class="tick" x="{}" y="{:.1f}" text-anchor="end">{}</text>'
-            ).format(kind, frame.left, frame.width - frame.right, at, at, frame.left - 8, at + 4, percent(tick, digits))
-        )
-    return Markup("").join(lines)
-
-
-def _years(frame: _Frame, first: Month, last: Month, x: Callable[[float], float], top: float, bottom: float) -> Markup:
-    """Mark each January, and each quarter between when there is room; label each year in the middle of its stretch."""
+def _grid(frame: _Frame, steps: Sequence[float], y: Scale) -> Markup:
     parts = []
-    for month in range(first, last + 1):
-        if month % 3 == 0 and month > first:
-            depth = 8 if month % 12 == 0 else 4
+    digits = 0 if all(abs(step * 100 - round(step * 100)) < 1e-9 for step in steps) else 1
+    for step in steps:
+        at = y(step)
+        kind = "axis" if step == 0 else "grid"
+        parts.append(tag("line", class_=kind, x1=frame.left, x2=frame.width - frame.right, y1=at, y2=at))
+        parts.append(tag("text", percent(step, digits), class_="tick", x=frame.left - 8, y=at + 4, text_anchor="end"))
+    return joined(parts)
+
+
+def _years(first: Month, last: Month, x: Scale, top: float, bottom: float) -> Markup:
+    """Mark each quarter, draw a line at each January, and label each year in the middle of its stretch."""
+    parts = []
+    for month in range(first + 1, last + 1):
+        if month % 3 == 0:
             at = x(month - 0.5)
-            mark = '<line class="axis" x1="{:.1f}" x2="{:.1f}" y1="{:.0f}" y2="{:.0f}"/>'
-            parts.append(Markup(mark).format(at, at, bottom, bottom + depth))
+            depth = 8 if month % 12 == 0 else 4
+            parts.append(tag("line", class_="axis", x1=at, x2=at, y1=bottom, y2=bottom + depth))
             if month % 12 == 0:
-                line = '<line class="year" x1="{:.1f}" x2="{:.1f}" y1="{:.0f}" y2="{:.0f}"/>'
-                parts.append(Markup(line).format(at, at, top, bottom))
+                parts.append(tag("line", class_="year", x1=at, x2=at, y1=top, y2=bottom))
     for year in range(first // 12, last // 12 + 1):
         start, end = max(first, year * 12), min(last, year * 12 + 11)
-        width = x(end + 0.5) - x(start - 0.5)
-        if width >= 34:
-            label = '<text class="tick" x="{:.1f}" y="{:.0f}" text-anchor="middle">{}</text>'
-            parts.append(Markup(label).format(x((start + end) / 2), bottom + 20, year))
-    return Markup("").join(parts)
+        if x(end + 0.5) - x(start - 0.5) >= 34:
+            middle = x((start + end) / 2)
+            parts.append(tag("text", year, class_="tick", x=middle, y=bottom + 20, text_anchor="middle"))
+    return joined(parts)
 
 
-def _bands(stretches: Sequence[Stretch], x: Callable[[float], float], top: float, bottom: float) -> Markup:
-    band = '<rect class="band-{}" x="{:.1f}" y="{:.0f}" width="{:.1f}" height="{:.0f}"/>'
-    return Markup("").join(
-        Markup(band).format(
-            stretch.level, x(stretch.first - 0.5), top, x(stretch.last + 0.5) - x(stretch.first - 0.5), bottom - top
-        )
-        for stretch in stretches
-    )
+def _bands(stretches: Sequence[Stretch], x: Scale, top: float, bottom: float) -> Markup:
+    parts = []
+    for stretch in stretches:
+        start, end = x(stretch.first - 0.5), x(stretch.last + 0.5)
+        kind = f"band-{stretch.level}"
+        parts.append(tag("rect", class_=kind, x=start, y=top, width=end - start, height=bottom - top))
+    return joined(parts)
 
 
-def _levels(frame: _Frame, levels: Sequence[LevelLine], y: Callable[[float], float]) -> Markup:
+def _levels(frame: _Frame, levels: Sequence[LevelLine], y: Scale) -> Markup:
     """Draw where a level is entered (full) and left (dashed); the labels keep their distance from each other."""
     parts, taken = [], float("inf")
+    start, end = frame.left, frame.width - frame.right
     for line in sorted(levels, key=lambda level: level.enter):
-        start, end = frame.left, frame.width - frame.right
         for kind, value in (("enter", line.enter), ("leave", line.leave)):
-            stroke = '<line class="level {} stroke-{}" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>'
-            parts.append(Markup(stroke).format(kind, line.level, start, end, y(value), y(value)))
+            at = y(value)
+            parts.append(tag("line", class_=f"level {kind} stroke-{line.level}", x1=start, x2=end, y1=at, y2=at))
         at = y(line.enter)
+        taken = at - 4 if frame.narrow else min(at + 4, taken - 14)
+        place = start + 4 if frame.narrow else end + 8
         text = f"{line.level} {percent(line.enter)}"
-        if frame.narrow:
-            label = '<text class="level-label ink-{}" x="{}" y="{:.1f}">{}</text>'
-            parts.append(Markup(label).format(line.level, frame.left + 4, at - 4, text))
-        else:
-            at = min(at + 4, taken - 14)
-            taken = at
-            label = '<text class="level-label ink-{}" x="{}" y="{:.1f}">{}</text>'
-            parts.append(Markup(label).format(line.level, end + 8, at, text))
-    return Markup("").join(parts)
+        parts.append(tag("text", text, class_=f"level-label ink-{line.level}", x=place, y=taken))
+    return joined(parts)
 
 
-def _curve(points: Sequence[Point], x: Callable[[float], float], y: Callable[[float], float]) -> Markup:
-    """Draw the line, broken where a period has no value only when the series is monthly, and a dot per value."""
+def _curve(points: Sequence[Point], x: Scale, y: Scale) -> Markup:
+    """Draw the line through all periods that have a value, and a dot for each."""
     known = [(point, point.value) for point in points if point.value is not None]
     path = " ".join(f"{x(point.month):.1f},{y(value):.1f}" for point, value in known)
-    parts = [Markup('<polyline class="curve" points="{}"/>').format(path)]
+    parts = [tag("polyline", class_="curve", points=path)]
     for point, value in known:
-        dot = '<circle class="dot" cx="{:.1f}" cy="{:.1f}" r="2.6"><title>{}</title></circle>'
-        note = point.note or f"{format_month(point.month)}: {percent(value)}"
-        parts.append(Markup(dot).format(x(point.month), y(value), note))
-    return Markup("").join(parts)
+        note = tag("title", point.note or f"{format_month(point.month)}: {percent(value)}")
+        parts.append(tag("circle", note, class_="dot", cx=x(point.month), cy=y(value), r=2.6))
+    return joined(parts)
 
 
-def _placed(frame: _Frame, marks: Sequence[Mark], x: Callable[[float], float]) -> list[tuple[Mark, int, float, str]]:
+@dataclass(frozen=True)
+class _Label:
+    mark: Mark
+    row: int
+    centre: float
+    text: str
+
+
+def _placed(frame: _Frame, marks: Sequence[Mark], x: Scale) -> list[_Label]:
     """Give each mark a row above the chart in which it touches no other, and where its text is centred."""
     ends: list[float] = []
     placed = []
     for mark in sorted(marks, key=lambda one: one.month):
-        value = "" if mark.value is None or frame.narrow else f" {percent(mark.value, _digits(mark.value))}"
+        value = "" if mark.value is None or frame.narrow else f" {value_text(mark.value)}"
         when = format_month(mark.month) if frame.narrow else month_name(mark.month)
         text = f"{when} {mark.word}{value}"
         half = len(text) * frame.font * 0.28
@@ -284,30 +271,26 @@ def _placed(frame: _Frame, marks: Sequence[Mark], x: Callable[[float], float]) -
         if row == len(ends):
             ends.append(0.0)
         ends[row] = centre + half
-        placed.append((mark, row, centre, text))
+        placed.append(_Label(mark, row, centre, text))
     return placed
 
 
-def _marks(
-    frame: _Frame,
-    labels: Sequence[tuple[Mark, int, float, str]],
-    x: Callable[[float], float],
-    y: Callable[[float], float],
-    top: float,
-) -> Markup:
+def _marks(labels: Sequence[_Label], x: Scale, y: Scale, top: float) -> Markup:
     parts = []
-    for mark, row, centre, text in labels:
-        at = 14 + 18 * row
+    for label in labels:
+        mark, at = label.mark, 14 + 18 * label.row
+        across = x(mark.month)
         foot = y(mark.value) if mark.value is not None else top
-        leader = '<line class="leader stroke-{}" x1="{:.1f}" x2="{:.1f}" y1="{:.0f}" y2="{:.1f}"/>'
-        parts.append(Markup(leader).format(mark.level, x(mark.month), x(mark.month), at + 4, foot))
-        label = '<text class="mark ink-{}" x="{:.1f}" y="{:.0f}" text-anchor="middle">{}</text>'
-        parts.append(Markup(label).format(mark.level, centre, at, escape(text)))
+        parts.append(tag("line", class_=f"leader stroke-{mark.level}", x1=across, x2=across, y1=at + 4, y2=foot))
+        parts.append(
+            tag("text", label.text, class_=f"mark ink-{mark.level}", x=label.centre, y=at, text_anchor="middle")
+        )
         if mark.value is not None:
-            dot = '<circle class="turn fill-{}" cx="{:.1f}" cy="{:.1f}" r="4.6"><title>{}</title></circle>'
-            parts.append(Markup(dot).format(mark.level, x(mark.month), foot, text))
-    return Markup("").join(parts)
+            note = tag("title", label.text)
+            parts.append(tag("circle", note, class_=f"turn fill-{mark.level}", cx=across, cy=foot, r=4.6))
+    return joined(parts)
 
 
-def _digits(value: float) -> int:
-    return 1 if abs(value) >= 0.0995 else 2
+def value_text(value: float) -> str:
+    """Return a value in percent as the sentences write it: two digits below ten percent, one from there."""
+    return percent(value, 1 if abs(value) >= 0.0995 else 2)

@@ -5,25 +5,24 @@ All of it works on sets: a constant number of statements per call, and per round
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
+from sqlalchemy import Row
 
 from services.intake.domain.reading import fact_name
 from services.intake.domain.reasons import HeldReason, State
 from services.intake.domain.verdict import (
     CORRECTION,
     Accepted,
-    Held,
-    Refused,
     Verdict,
     Waiting,
     judge,
-    reasons_of,
     target_of,
 )
 from services.intake.handlers.desk import Desk
 from services.intake.handlers.facts_in import Bounds, IncomingFact, read_replacement, target_from
-from services.intake.handlers.keeping import keep_understood, understood_again
+from services.intake.handlers.keeping import hold_malformed, keep_understood, understood_again
 from services.intake.handlers.outcomes import Outcome, outcome_of
 from services.intake.handlers.passing_on import pass_on
 from services.intake.handlers.view import View, look_up, look_up_facts, look_up_names
@@ -40,8 +39,9 @@ class _Run(msgspec.Struct, gc=False):
     now: datetime
     bounds: Bounds
     pending: list[IncomingFact]
-    """Understood facts without a place yet, with what was last decided on each."""
+    """Understood facts that have not gone on."""
     verdicts: dict[str, Verdict]
+    """What was last decided on each of those, by event id."""
     accepted: list[tuple[IncomingFact, Accepted]]
     raced: set[str]
     """Event ids that another transaction appended between our look-up and our append."""
@@ -72,9 +72,7 @@ async def release(tx: Tx, desk: Desk, names: Iterable[str], now: datetime) -> in
     return len(run.accepted)
 
 
-async def _go_through(
-    tx: Tx, desk: Desk, fresh: list[IncomingFact], arrived: Sequence[str], now: datetime
-) -> _Run:
+async def _go_through(tx: Tx, desk: Desk, fresh: list[IncomingFact], arrived: Sequence[str], now: datetime) -> _Run:
     """Decide, write, and go on with what was set free, until nothing more is."""
     run = _Run(View(), now, desk.bounds, fresh, {}, [], set())
     await look_up(tx, run.view, fresh)
@@ -85,7 +83,7 @@ async def _go_through(
         while page := await quarantine.waiting_for(tx, arriving, after, RELEASED_PAGE):
             after = (page[-1].value_date, page[-1].known_at, page[-1].item)
             in_play = {fact.event_id for fact in run.pending}
-            freed = [understood_again(row, now, run.bounds) for row in page if row.item not in in_play]
+            freed = await _take_up(tx, [row for row in page if row.item not in in_play], run)
             await look_up(tx, run.view, freed, released=True)
             run.pending += freed
             names |= await _advance(tx, run)
@@ -95,6 +93,18 @@ async def _go_through(
     await quarantine.let_go(tx, [fact.item for fact, _ in run.accepted if fact.item])
     await keep_understood(tx, [(fact, run.verdicts[fact.event_id]) for fact in run.pending])
     return run
+
+
+async def _take_up(tx: Tx, rows: Sequence[Row[Any]], run: _Run) -> list[IncomingFact]:
+    """Return quarantined facts as facts again; what the rules of today refuse is held for a person."""
+    freed = []
+    for row in rows:
+        fact = understood_again(row, run.now, run.bounds)
+        if isinstance(fact, IncomingFact):
+            freed.append(fact)
+        else:
+            await hold_malformed(tx, row, fact)
+    return freed
 
 
 async def _advance(tx: Tx, run: _Run) -> set[str]:
@@ -140,6 +150,7 @@ def _judge_all(run: _Run) -> tuple[list[tuple[IncomingFact, Accepted]], list[Inc
         verdict = judge(reading, fact.event_id, view.known, view.targets, replacement)
         if isinstance(verdict, Accepted):
             accepted.append((fact, verdict))
+            verdicts.pop(fact.event_id, None)
             if reading.registers:
                 view.note(reading.registers, verdict.client, reading.currency, fact.event_id)
             view.targets[fact.event_id] = target_from(
@@ -190,15 +201,11 @@ def _outcome(
         if found is not None:
             return msgspec.structs.replace(found, id=fact.origin_id)
     elif first is fact:
-        return outcome_of(fact, run.verdicts.get(fact.event_id) if _is_pending(fact, run) else None)
+        return outcome_of(fact, run.verdicts.get(fact.event_id))
     elif first is not None and first.digest == fact.digest:
-        told = outcome_of(first, run.verdicts.get(fact.event_id) if _is_pending(first, run) else None)
+        told = outcome_of(first, run.verdicts.get(fact.event_id))
         return told if told.outcome != "accepted" else msgspec.structs.replace(told, outcome="repeated")
     return Outcome(id=fact.origin_id, fact=fact.event_id, outcome="conflict", reasons=[HeldReason.ID_REUSED.value])
-
-
-def _is_pending(fact: IncomingFact, run: _Run) -> bool:
-    return any(one is fact for one in run.pending)
 
 
 def _ledger_row(fact: IncomingFact, accepted: Accepted) -> tuple[object, ...]:
@@ -218,6 +225,3 @@ def _ledger_row(fact: IncomingFact, accepted: Accepted) -> tuple[object, ...]:
         fact.digest,
         fact.body,
     )
-
-
-__all__ = ["Held", "Refused", "accept_facts", "release"]

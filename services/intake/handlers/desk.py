@@ -1,12 +1,11 @@
 """What intake's use cases work with, the same for every transaction of a process."""
 
+from services.intake.handlers.facts_in import Bounds
 from shared.db.house import HouseTables
 from shared.db.lanes import fix_partitions
 from shared.db.port import Tx
 from shared.events.base import Topic
 from shared.log.lanes import lane_of
-
-from services.intake.handlers.facts_in import Bounds
 
 _KEYS_REMEMBERED_MAX = 200_000
 

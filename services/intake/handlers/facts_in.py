@@ -6,7 +6,7 @@ resource. The bytes of a fact's `data` are kept as they came and passed on uncha
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -33,14 +33,6 @@ class Bounds(NamedTuple):
     latest_forecast: date
 
 
-class Origin(NamedTuple):
-    """Where in a topic a fact was read."""
-
-    topic: str
-    partition: int
-    offset: int
-
-
 class IncomingFact(msgspec.Struct, gc=False, kw_only=True):
     """A fact that is understood."""
 
@@ -52,7 +44,8 @@ class IncomingFact(msgspec.Struct, gc=False, kw_only=True):
     """Tells a repeated fact from another one under the same id; blanks and the order of fields do not matter."""
     body: bytes
     received_at_us: int
-    origin: Origin | None = None
+    origin: tuple[str, int, int] | None = None
+    """Topic, partition, offset, when it was read from a topic."""
     item: str = ""
     """Its id in quarantine, when it comes from there."""
     place: str = ""
@@ -120,7 +113,7 @@ def read_body(
 def read_record(record: Record, now: datetime, bounds: Bounds) -> IncomingFact | Refusal:
     """Read a record of `tocsin.facts`: CloudEvents in binary mode (`ce_*` headers) or in structured mode."""
     headers = {name.lower(): value.decode("utf-8", "replace") for name, value in record.headers}
-    origin = Origin(record.topic, record.partition, record.offset)
+    origin = (record.topic, record.partition, record.offset)
     structured = headers.get("content-type", "").startswith(STRUCTURED)
     if structured or not any(name.startswith("ce_") for name in headers):
         incoming = read_event(record.value, now, bounds)

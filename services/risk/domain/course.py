@@ -68,11 +68,6 @@ class Episode(msgspec.Struct, frozen=True, array_like=True):
         """The highest level that it had."""
         return max((entry.level for entry in self.periods), key=lambda level: level.rank)
 
-    def until(self, period: int) -> "Episode":
-        """Return it as it was when that period was the latest; the opening period stays in any case."""
-        kept = tuple(entry for entry in self.periods if entry.period <= period) or self.periods[:1]
-        return Episode(kept, self.closing if self.closing and self.closing.period <= period else None)
-
 
 class Course(msgspec.Struct, frozen=True):
     """All episodes of a cause in order, and every period that was rated, for telling what became of a withdrawn one."""

@@ -231,7 +231,9 @@ def _known(alert: StandingAlert, derived: Episode) -> _History:
         kind = ChangeKind.CLOSED if ended else ChangeKind.AMENDED
         history.add(kind, AlertReason.PAST_CHANGED, anchor, amendments)
     for entry in _entries(derived):
-        if entry is not anchor and (entry.period > through or entry.period in pending):
+        # What was provisional before the anchor is told by the amendment: a later revision must not go back in time.
+        told = anchor is not None and entry.period <= anchor.period
+        if not told and (entry.period > through or entry.period in pending):
             _step(history, entry, stored.get(entry.period))
     return history
 

@@ -1,0 +1,59 @@
+"""What leaves intake on `tocsin.intake`: accepted facts by client, books and closes one copy per lane (D3, D8)."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from services.intake.domain.reading import moment_of
+from services.intake.domain.verdict import Accepted
+from services.intake.handlers.desk import Desk
+from services.intake.handlers.facts_in import IncomingFact
+from shared import telemetry
+from shared.db import outbox
+from shared.db.outbox import OutboxRow
+from shared.db.port import Tx
+from shared.events.base import Message, Topic
+from shared.events.envelope import Envelope, to_headers
+from shared.kernel.ids import hashed_id
+
+SOURCE = "tocsin/intake"
+
+
+async def pass_on(tx: Tx, desk: Desk, accepted: Sequence[tuple[IncomingFact, Accepted]]) -> None:
+    """Put accepted facts into the outbox, in their order, bodies unchanged, under their clients' keys."""
+    if not accepted:
+        return
+    trace = telemetry.traceparent()
+    rows = []
+    for fact, (client, subject, target) in accepted:
+        reading = fact.reading
+        envelope = Envelope(
+            id=fact.event_id,
+            source=fact.source,
+            type=reading.type,
+            time=moment_of(fact.received_at_us),
+            subject=subject,
+            book=reading.book,
+            client=client,
+            known_at=moment_of(fact.known_at_us),
+            target=target,
+            origin_id=fact.origin_id,
+            traceparent=trace,
+        )
+        key = f"{reading.book}/{client}"
+        rows.append(OutboxRow(fact.event_id, Topic.INTAKE, desk.lane(key), key, to_headers(envelope), fact.body))
+    await outbox.put(tx, desk.house, rows)
+
+
+async def tell_all_lanes(tx: Tx, desk: Desk, identity: str, book: str, message: Message) -> None:
+    """Put one copy of a message about a book into every lane; each copy's id comes from (identity, lane)."""
+    body = msgspec.json.encode(message)
+    trace = telemetry.traceparent()
+    rows = []
+    for lane in range(desk.partitions):
+        event_id = hashed_id(identity, lane)
+        envelope = Envelope(
+            id=event_id, source=SOURCE, type=message.type, time=tx.now, subject=book, book=book, traceparent=trace
+        )
+        rows.append(OutboxRow(event_id, Topic.INTAKE, lane, book, to_headers(envelope), body))
+    await outbox.put(tx, desk.house, rows)
