@@ -23,18 +23,17 @@ from tests.support.processes import System, embedded_system
 RATE_PER_S = 100
 SECONDS = 15
 _POLICY = """
-name: bench
-books: [bench]
-rules:
-  - id: charge-offs
-    indicator: charge_off_rate
-    basis: count
-    segments: branch
-    period: month
-    direction: above
-    red: {enter: 0.5, leave: 0.4}
-    minimum_sample: 1
-    owner: portfolio_manager
+policy: bench
+books:
+  bench:
+    - id: charge-offs
+      indicator: charge_off_rate
+      basis: count
+      segments: [branch]
+      period: month
+      direction: above
+      red: {enter: 50 %, leave: 40 %}
+      owner: portfolio_manager
 """
 
 

@@ -54,8 +54,7 @@ class Problem(Exception):
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the `responses=` entry of a route for the problems it may answer."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
-    described = {status: {"description": "Problem details (RFC 9457)", "content": content} for status in statuses}
-    return {**described}
+    return {status: {"description": "Problem details (RFC 9457)", "content": content} for status in statuses}
 
 
 def reply(problem: Problem, instance: str = "") -> JSONResponse:

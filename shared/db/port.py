@@ -4,12 +4,14 @@ Two backends, one contract (`tests/shared/test_db_contract.py`): PostgreSQL (`po
 Tables are SQLAlchemy Core tables; stores are functions of `(tx, ...)` that never commit.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Executable, Row, Table
+from sqlalchemy import Connection, Executable, Row, Table
+
+T = TypeVar("T")
 
 AnyRow = Row[*tuple[Any, ...]]
 """A row whose columns the type checker does not follow: unpack it or name its columns."""
@@ -81,6 +83,9 @@ class Database(Protocol):
 
     def listen(self, channel: str) -> AsyncIterator[str]:
         """Yield payloads of `wake`, coalesced; ends with the database."""
+
+    async def run_sync(self, work: Callable[[Connection], T]) -> T:
+        """Run synchronous SQLAlchemy work in one transaction: migrations, nothing else."""
 
     async def check(self) -> str | None:
         """Return why the database cannot be used now, or None."""

@@ -16,7 +16,9 @@ class AlertRevised(Message, frozen=True, gc=False, omit_defaults=True, kw_only=T
     key: ClassVar[Key] = Key.CAUSE
     alert: str
     revision: int
-    change: Literal["opened", "worsened", "eased", "confirmed", "amended", "acknowledged", "closed", "withdrawn"]
+    change: Literal[
+        "opened", "worsened", "eased", "continued", "confirmed", "amended", "acknowledged", "closed", "withdrawn"
+    ]
     state: Literal["open", "closed", "withdrawn"]
     level: Literal["none", "amber", "red"]
     provisional: bool

@@ -100,7 +100,7 @@ class PartitionLoop:
             if self._paused and not self._queue:
                 self._paused = False
                 self._reader.resume(self._partition)
-            await self._digest(records, stop)
+            await self.digest(records, stop)
 
     async def close(self) -> None:
         """Finish the batch under way and stop; what is queued is read again by the next owner."""
@@ -111,7 +111,7 @@ class PartitionLoop:
             await asyncio.wait([self.task], timeout=self._limits.stop_timeout_s)
             self.task.cancel()
 
-    async def _digest(self, records: Sequence[Record], stop: asyncio.Event) -> None:
+    async def digest(self, records: Sequence[Record], stop: asyncio.Event) -> None:
         """Bring one batch to its end, whatever it takes; returns early when closed or fenced."""
         while not self._closed and not stop.is_set():
             fresh = [record for record in records if record.offset >= self.next_offset]
@@ -150,10 +150,10 @@ class PartitionLoop:
     async def _bisect(self, records: Sequence[Record], error: Exception, stop: asyncio.Event) -> None:
         if len(records) > 1:
             middle = len(records) // 2
-            await self._digest(records[:middle], stop)
+            await self.digest(records[:middle], stop)
             # After a passing fault the partition was claimed and sought anew: the rest will be delivered again.
             if self.next_offset == records[middle].offset:
-                await self._digest(records[middle:], stop)
+                await self.digest(records[middle:], stop)
             return
         if self._too_much_poison():
             await self._stand(f"too much poison; the last was {error!r}", stop)

@@ -1,9 +1,9 @@
 """What a service is to the runtime: routes, subscriptions, workers, a database of its own."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter
 
@@ -49,7 +49,7 @@ class Worker:
     """A loop that runs until the stop event is set; an exception that leaves it stops the process."""
 
     name: str
-    run: Callable[[asyncio.Event], Awaitable[None]]
+    run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True)

@@ -157,8 +157,8 @@ def test_a_withdrawal_says_what_is_true_now_and_why() -> None:
         observed([("2020-03", 124, 1_000)]),
         Circumstances(title="Missed payments", because="a back-dated repayment"),
     ) == [
-        "Withdrawn after a back-dated repayment: Missed payments of book auto at 12.4 % (124 of 1,000 loans) in"
-        " 2020-03 no longer reaches 13.0 % as policy demo v1 asks. Data as of 2020-03-31."
+        "Withdrawn after a back-dated repayment: as now known, Missed payments of book auto came to 12.4 % (124 of"
+        " 1,000 loans) in 2020-03 and did not reach 13.0 %, the least level of policy demo v1. Data as of 2020-03-31."
     ]
     assert telling.explained[-1].level == "none"
 
@@ -167,7 +167,7 @@ def test_values_that_would_look_equal_to_a_level_get_more_digits() -> None:
     telling = Telling()
     telling.tell(observed([("2020-03", 1_300, 10_000)]))
     [said] = telling.tell(observed([("2020-03", 1_299, 10_000)]))
-    assert "at 12.99 % (1,299 of 10,000 loans) in 2020-03 no longer reaches 13.00 %" in said
+    assert "came to 12.99 % (1,299 of 10,000 loans) in 2020-03 and did not reach 13.00 %" in said
 
 
 def test_an_amended_past_names_its_periods() -> None:

@@ -235,12 +235,7 @@ def version(number: int, effective_from: str | None, known_at: datetime = JANUAR
     ("day", "expected"), [("2015-01-01", 1), ("2020-03-31", 1), ("2020-04-01", 3), ("2020-06-30", 3), ("2021-01-01", 4)]
 )
 def test_the_latest_effective_version_holds_and_among_equal_dates_the_highest(day: str, expected: int) -> None:
-    history = [
-        version(4, "2020-07-01"),
-        version(1, None),
-        version(3, "2020-04-01", JUNE),
-        version(2, "2020-04-01"),
-    ]
+    history = [version(4, "2020-07-01"), version(1, None), version(3, "2020-04-01", JUNE), version(2, "2020-04-01")]
     assert [held.version for held in in_force(history, "auto", parse_day(day))] == [expected]
 
 
@@ -288,8 +283,7 @@ def test_an_attribute_rings_for_each_of_its_values() -> None:
 def test_the_id_of_an_alert_is_its_cause_and_episode() -> None:
     cause = Cause("auto", "par30", "exposure", "USD", PeriodKind.MONTH, "portfolio", Direction.ABOVE)
     ids = {
-        alert_id(cause, 1),
-        alert_id(cause, 2),
+        *(alert_id(cause, episode) for episode in (1, 2)),
         alert_id(cause._replace(currency=""), 1),
         alert_id(cause._replace(period_kind=PeriodKind.DAY), 1),
         alert_id(cause._replace(segment="region=TX"), 1),

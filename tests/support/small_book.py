@@ -10,27 +10,27 @@ _MISSED_SHARE = [0, 1, 1, 6, 9, 7, 2, 0]
 """Of ten loans, how many miss each month: amber in May, red in June."""
 
 POLICY = """
-name: small
-books: [small]
-rules:
-  - id: missed
-    indicator: missed_payment_rate
-    basis: count
-    segments: portfolio
-    period: month
-    direction: above
-    amber: {enter: 0.5, leave: 0.4}
-    red: {enter: 0.8, leave: 0.6}
-    drivers: [region]
-    owner: portfolio_manager
-  - id: charge-offs
-    indicator: charge_off_rate
-    basis: count
-    segments: portfolio
-    period: month
-    direction: above
-    red: {enter: 0.02, leave: 0.01}
-    owner: portfolio_manager
+policy: small
+books:
+  small:
+    - id: missed
+      indicator: missed_payment_rate
+      basis: count
+      segments: portfolio
+      period: month
+      direction: above
+      amber: {enter: 50 %, leave: 40 %}
+      red: {enter: 80 %, leave: 60 %}
+      drivers: [region]
+      owner: portfolio_manager
+    - id: charge-offs
+      indicator: charge_off_rate
+      basis: count
+      segments: portfolio
+      period: month
+      direction: above
+      red: {enter: 2 %, leave: 1 %}
+      owner: portfolio_manager
 """
 
 OPENING: dict[str, Any] = {

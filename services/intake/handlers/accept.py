@@ -23,7 +23,7 @@ from services.intake.domain.verdict import (
 from services.intake.handlers.desk import Desk
 from services.intake.handlers.facts_in import Bounds, IncomingFact, read_replacement, target_from
 from services.intake.handlers.keeping import hold_malformed, keep_understood, understood_again
-from services.intake.handlers.outcomes import Outcome, outcome_of
+from services.intake.handlers.outcomes import Outcome, Told, outcome_of
 from services.intake.handlers.passing_on import pass_on
 from services.intake.handlers.view import View, look_up, look_up_facts, look_up_names
 from services.intake.store import ledger, quarantine, registry
@@ -185,10 +185,11 @@ async def _settle_repeats(tx: Tx, incoming: Sequence[IncomingFact]) -> dict[str,
     for event_id, digest in (await ledger.digests(tx, ids)).items():
         settled[event_id] = {digest: Outcome(fact=event_id, outcome="repeated")}
     own = {fact.item for fact in incoming if fact.item}
-    for item, digest, state, reason, missing in await quarantine.understood(tx, ids - own):
-        told = "waiting" if state == State.WAITING else "quarantined"
-        reasons = [reason] if state != State.DISMISSED else [reason, State.DISMISSED.value]
-        settled.setdefault(item, {digest: Outcome(fact=item, outcome=told, reasons=reasons, missing=missing)})
+    for row in await quarantine.understood(tx, ids - own):
+        told: Told = "waiting" if row.state == State.WAITING else "quarantined"
+        reasons = [row.reason] if row.state != State.DISMISSED else [row.reason, State.DISMISSED.value]
+        outcome = Outcome(fact=row.item, outcome=told, reasons=reasons, missing=row.missing)
+        settled.setdefault(row.item, {row.digest: outcome})
     return settled
 
 

@@ -23,7 +23,7 @@ STRUCTURED = "application/cloudevents+json"
 FINDINGS_MAX = 100
 _encode = msgspec.json.Encoder(order="sorted").encode
 _decode = msgspec.json.decode
-_WRONG = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+WRONG = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Bounds(NamedTuple):
@@ -91,7 +91,7 @@ def read_event(raw: bytes | msgspec.Raw, now: datetime, bounds: Bounds) -> Incom
         return Refusal("", "", "", (Finding("", f"larger than {bounds.max_fact_bytes} bytes"),))
     try:
         event = _decode_event(raw)
-    except _WRONG:
+    except WRONG:
         return _explain_event(raw)
     found = _attribute_findings(event.specversion, event.id, event.source, event.type)
     if event.type not in RULES:
@@ -168,7 +168,7 @@ def _read_body(
     rule = RULES[fact_type]
     try:
         fact = DECODERS[fact_type].decode(body)
-    except _WRONG as error:
+    except WRONG as error:
         fact, wrong = explain_json(body, STRICT[fact_type], str(error))
         found += _placed(wrong, place)
     if fact is not None:
@@ -214,7 +214,7 @@ def _explain_event(raw: bytes | msgspec.Raw) -> Refusal:
     """Say what is wrong with an event that could not be decoded, as far as its attributes."""
     try:
         event = _decode(raw)
-    except _WRONG as error:
+    except WRONG as error:
         return Refusal("", "", "", (Finding("", explain_wrong(str(error))),))
     if not isinstance(event, dict):
         return Refusal("", "", "", (Finding("", "is not a JSON object"),))

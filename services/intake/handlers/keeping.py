@@ -25,7 +25,10 @@ _TYPE_LENGTH_MAX = 128
 
 async def keep_understood(tx: Tx, kept: Sequence[tuple[IncomingFact, Verdict]]) -> None:
     """Keep facts that wait or are held; refused ones only if they are kept already."""
-    fresh, again, pairs, settled = [], [], [], []
+    fresh: list[dict[str, Any]] = []
+    again: list[dict[str, Any]] = []
+    pairs: list[tuple[str, str]] = []
+    settled: list[str] = []
     for fact, verdict in kept:
         if not fact.item and isinstance(verdict, Refused):
             continue

@@ -91,8 +91,8 @@ async def _read_facts(tx: Tx, view: View, event_ids: Collection[str]) -> None:
 async def _share_books(tx: Tx, view: View, names: Iterable[str]) -> None:
     ids = [name.removeprefix(_BOOK) for name in names if name.startswith(_BOOK)]
     if ids:
-        for book, currency in await books.share(tx, ids):
-            view.note(name_of("book", book), "", currency, "")
+        for row in await books.share(tx, ids):
+            view.note(name_of("book", row.book), "", row.base_currency, "")
 
 
 def _client_names(view: View, facts: Sequence[IncomingFact]) -> set[str]:

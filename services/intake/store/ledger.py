@@ -15,13 +15,13 @@ FIND_LIMIT = 20
 async def digests(tx: Tx, event_ids: Collection[str]) -> dict[str, str]:
     """Return event id -> digest of those that are there."""
     rows = await tx.rows(select(LEDGER.c.event_id, LEDGER.c.digest).where(LEDGER.c.event_id.in_(event_ids)))
-    return {event_id: digest for event_id, digest in rows}
+    return {row.event_id: row.digest for row in rows}
 
 
-async def targets(tx: Tx, event_ids: Collection[str]) -> Sequence[Row[Any]]:
+async def targets(tx: Tx, event_ids: Collection[str]) -> list[tuple[Any, ...]]:
     """Return (event_id, type, book, subject, client, body) of those that are there."""
     columns = (LEDGER.c.event_id, LEDGER.c.type, LEDGER.c.book, LEDGER.c.subject, LEDGER.c.client, LEDGER.c.body)
-    return await tx.rows(select(*columns).where(LEDGER.c.event_id.in_(event_ids)))
+    return [tuple(row) for row in await tx.rows(select(*columns).where(LEDGER.c.event_id.in_(event_ids)))]
 
 
 async def add(tx: Tx, rows: Sequence[tuple[Any, ...]]) -> set[str]:

@@ -1,23 +1,23 @@
 """Queries on what is known by name."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Select, select
 
 from services.intake.store.tables import KNOWN
 from shared.db.port import Tx
 
 _COLUMNS = ("name", "arrived", "client", "currency", "fact")
+_READ = (KNOWN.c.name, KNOWN.c.client, KNOWN.c.currency, KNOWN.c.fact, KNOWN.c.arrived)
+
+Entry = tuple[str, str, str, str]
+"""Name, client, currency and the fact that made it known."""
 
 
-async def read(tx: Tx, names: Collection[str]) -> Sequence[Row[Any]]:
+async def read(tx: Tx, names: Collection[str]) -> list[Entry]:
     """Return (name, client, currency, fact) of the names that have arrived."""
-    return await tx.rows(
-        select(KNOWN.c.name, KNOWN.c.client, KNOWN.c.currency, KNOWN.c.fact).where(
-            KNOWN.c.name.in_(names), KNOWN.c.arrived
-        )
-    )
+    return await _entries(tx, select(*_READ).where(KNOWN.c.name.in_(names)))
 
 
 async def hold_places(tx: Tx, names: Collection[str]) -> None:
@@ -26,18 +26,17 @@ async def hold_places(tx: Tx, names: Collection[str]) -> None:
     await tx.insert_new(KNOWN, _COLUMNS, rows, ("name",))
 
 
-async def lock(tx: Tx, names: Collection[str]) -> Sequence[Row[Any]]:
+async def lock(tx: Tx, names: Collection[str]) -> list[Entry]:
     """Lock names, in their order, to the end of the transaction; return those that have arrived, as `read` does."""
-    rows = await tx.rows(
-        select(KNOWN.c.name, KNOWN.c.client, KNOWN.c.currency, KNOWN.c.fact, KNOWN.c.arrived)
-        .where(KNOWN.c.name.in_(sorted(names)))
-        .order_by(KNOWN.c.name)
-        .with_for_update()
-    )
-    return [row for row in rows if row.arrived]
+    query = select(*_READ).where(KNOWN.c.name.in_(sorted(names))).order_by(KNOWN.c.name).with_for_update()
+    return await _entries(tx, query)
 
 
-async def register(tx: Tx, rows: Iterable[tuple[str, str, str, str]]) -> None:
+async def register(tx: Tx, rows: Iterable[Entry]) -> None:
     """Note that names have arrived: (name, client, currency, fact)."""
     arrived = [(name, True, client, currency, fact) for name, client, currency, fact in rows]
     await tx.upsert(KNOWN, _COLUMNS, arrived, ("name",))
+
+
+async def _entries(tx: Tx, query: Select[Any]) -> list[Entry]:
+    return [(name, client, currency, fact) for name, client, currency, fact, arrived in await tx.rows(query) if arrived]

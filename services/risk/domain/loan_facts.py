@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from services.risk.domain.anomaly import Anomaly, Contradiction
+from services.risk.domain.corrections import by_id, corrected
 from services.risk.domain.schedule import Instalment, Terms
 from shared.kernel.days import Day
 
@@ -88,13 +89,11 @@ def effective(facts: Iterable[LoanFact]) -> Effective:
     The latest correction by (known_at, id) replaces a fact whole or annuls it; the fact keeps its own id and known_at.
     A reversed repayment, or the part of it that is reversed, counts as never received.
     """
-    by_id = {fact.id: fact for fact in facts}
-    resolved = _Corrections(by_id)
-    standing = {id_: fact for id_, fact in resolved.facts.items() if fact.kind is not LoanKind.CORRECTED}
+    known = by_id(facts)
+    standing, anomalies, dangling = corrected(known)
     reversals = [fact for fact in standing.values() if fact.kind is LoanKind.REVERSED]
-    anomalies, dangling = resolved.anomalies, resolved.dangling
     for reversal in sorted(reversals, key=order_of):
-        reason = _take_back(standing, reversal, known=by_id)
+        reason = _take_back(standing, reversal, known)
         if reason is not None:
             anomalies.append(Anomaly(reversal.id, reason))
             dangling = dangling or reason is Contradiction.TARGET_UNKNOWN
@@ -118,62 +117,3 @@ def _take_back(standing: dict[str, LoanFact], reversal: LoanFact, known: dict[st
         principal = principal * max(0, left) // target.amount_minor
     standing[target.id] = msgspec.structs.replace(target, amount_minor=max(0, left), principal_minor=principal)
     return Contradiction.REVERSED_TOO_MUCH if left < 0 else None
-
-
-class _Corrections:
-    """Resolves each fact to what its corrections leave of it; corrections may be corrected themselves."""
-
-    def __init__(self, by_id: dict[str, LoanFact]) -> None:
-        self.anomalies: list[Anomaly] = []
-        self.dangling = False
-        self._by_id = by_id
-        self._of: dict[str, list[LoanFact]] = {}
-        for fact in sorted(by_id.values(), key=lambda fact: (fact.known_at_us, fact.id)):
-            if fact.kind is LoanKind.CORRECTED and self._reaches_a_fact(fact):
-                self._of.setdefault(fact.target, []).append(fact)
-        resolved = ((id_, self._resolve(fact) if self._of else fact) for id_, fact in by_id.items())
-        self.facts = {id_: fact for id_, fact in resolved if fact is not None}
-        self.anomalies.sort(key=lambda anomaly: (anomaly.fact, anomaly.reason))
-
-    def _reaches_a_fact(self, correction: LoanFact) -> bool:
-        seen = {correction.id}
-        target = self._by_id.get(correction.target)
-        while target is not None and target.kind is LoanKind.CORRECTED:
-            if target.id in seen:
-                self.anomalies.append(Anomaly(correction.id, Contradiction.IN_CIRCLES))
-                return False
-            seen.add(target.id)
-            target = self._by_id.get(target.target)
-        if self._by_id.get(correction.target) is None:
-            self.anomalies.append(Anomaly(correction.id, Contradiction.TARGET_UNKNOWN))
-            self.dangling = True
-        return target is not None
-
-    def _resolve(self, fact: LoanFact) -> LoanFact | None:
-        latest: LoanFact | None = None
-        for correction in self._of.get(fact.id, ()):
-            found = self._resolve(correction)
-            if found is None:
-                continue
-            if _fits(fact, found):
-                latest = found
-            else:
-                self._report_once(Anomaly(correction.id, Contradiction.WRONG_TARGET))
-        if latest is None:
-            return fact
-        if latest.replacement is None:
-            return None
-        return msgspec.structs.replace(latest.replacement, id=fact.id, known_at_us=fact.known_at_us)
-
-    def _report_once(self, anomaly: Anomaly) -> None:
-        if anomaly not in self.anomalies:
-            self.anomalies.append(anomaly)
-
-
-def _fits(fact: LoanFact, correction: LoanFact) -> bool:
-    replacement = correction.replacement
-    if replacement is None:
-        return True
-    if fact.kind is LoanKind.CORRECTED:
-        return replacement.kind is LoanKind.CORRECTED and replacement.target == fact.target
-    return replacement.kind is fact.kind

@@ -70,9 +70,10 @@ ENGLISH = Phrasebook(
         "Closed {because}: {amended}. {subject} came back to {value} in {period}, {inside} {lowest_leave} by {policy}."
     ),
     closed_rule_ended="Closed: from {period} on no rule watches {subject} any more.",
-    withdrawn="Withdrawn {because}: {subject} at {value} in {period} is no alert any more by {policy}.",
+    withdrawn="Withdrawn {because}: as now known, {subject} came to {value} in {period}, no alert by {policy}.",
     withdrawn_not_reached=(
-        "Withdrawn {because}: {subject} at {value} in {period} no longer reaches {lowest_enter} as {policy} asks."
+        "Withdrawn {because}: as now known, {subject} came to {value} in {period} and did not reach {lowest_enter}, the"
+        " least level of {policy}."
     ),
     withdrawn_value_gone="Withdrawn {because}: there is no value any more of {subject} in {period}.",
     withdrawn_joined="Withdrawn {because}: what it told of {subject} in {period} now belongs to another alert.",

@@ -43,7 +43,6 @@ def _happened(e: Explanation, words: Phrasebook) -> str:
         "withdrawn": _withdrawn(e, words),
     }[e.change]
     level = {"amber": e.amber, "red": e.red}.get(e.level)
-    before = {"amber": e.amber, "red": e.red}.get(e.level_before)
     limits = _limits(e)
     return template.format(
         subject=_subject(e, words),
@@ -52,7 +51,6 @@ def _happened(e: Explanation, words: Phrasebook) -> str:
         level=words.levels[e.level],
         level_before=words.levels[e.level_before],
         where=_where(e, level, words),
-        left=_percent(before.leave, words, (e.value,)) if before else "",
         lowest_leave=_percent(limits[1], words, (e.value,)) if limits else "",
         lowest_enter=_percent(limits[0], words, (e.value,)) if limits else "",
         inside=words.inside[e.direction],

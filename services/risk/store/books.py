@@ -9,7 +9,7 @@ from sqlalchemy import Row, func, select, update
 from services.risk.domain.book import BookTerms
 from services.risk.store.tables import BOOK, BOOK_PARTITION, CLOSE, EVALUATOR, MARK
 from shared.db.port import Tx
-from shared.kernel.days import Day
+from shared.kernel.days import Day, Month, month_of
 
 _ENCODER = msgspec.msgpack.Encoder()
 _TERMS = msgspec.msgpack.Decoder(BookTerms)
@@ -29,6 +29,7 @@ class Evaluator(NamedTuple):
     owner: str
     epoch: int
     evaluated_through: Day
+    final_month: Month
     feed: int
 
 
@@ -124,8 +125,9 @@ async def closed_through_then(tx: Tx, book: str, partitions: int, known_at_us: i
 
 async def add_evaluator(tx: Tx, book: str, owner: str, first_day: Day) -> None:
     """Make the evaluator's row of a new book; one that is there stays."""
-    columns = ("book", "owner", "epoch", "evaluated_through", "feed")
-    await tx.insert_new(EVALUATOR, columns, [(book, owner, 1, first_day - 1, 0)], ("book",))
+    columns = ("book", "owner", "epoch", "evaluated_through", "final_month", "feed")
+    row = (book, owner, 1, first_day - 1, month_of(first_day) - 1, 0)
+    await tx.insert_new(EVALUATOR, columns, [row], ("book",))
 
 
 async def all_evaluated_books(tx: Tx) -> list[str]:
@@ -140,12 +142,16 @@ async def take_evaluators(tx: Tx, books: Sequence[str], owner: str) -> None:
     )
 
 
+def _evaluator(row: Row[Any]) -> Evaluator:
+    return Evaluator(row.owner, row.epoch, row.evaluated_through, row.final_month, row.feed)
+
+
 async def hold_evaluator(tx: Tx, book: str, owner: str) -> Evaluator | None:
     """Lock the book's evaluator for this transaction; None when another process owns it."""
     row = await tx.lock(EVALUATOR, {"book": book})
     if row is None or row.owner != owner:
         return None
-    return Evaluator(row.owner, row.epoch, row.evaluated_through, row.feed)
+    return _evaluator(row)
 
 
 async def save_evaluator(tx: Tx, book: str, evaluator: Evaluator) -> bool:
@@ -153,7 +159,9 @@ async def save_evaluator(tx: Tx, book: str, evaluator: Evaluator) -> bool:
     touched = await tx.execute(
         update(EVALUATOR)
         .where(EVALUATOR.c.book == book, EVALUATOR.c.owner == evaluator.owner, EVALUATOR.c.epoch == evaluator.epoch)
-        .values(evaluated_through=evaluator.evaluated_through, feed=evaluator.feed)
+        .values(
+            evaluated_through=evaluator.evaluated_through, final_month=evaluator.final_month, feed=evaluator.feed
+        )
     )
     return touched == 1
 
@@ -168,10 +176,10 @@ async def next_feed(tx: Tx, book: str) -> int:
     return feed
 
 
-async def evaluated_through(tx: Tx, book: str) -> Day | None:
-    """Return how far a book is evaluated."""
-    row = await tx.row(select(EVALUATOR.c.evaluated_through).where(EVALUATOR.c.book == book))
-    return None if row is None else row.evaluated_through
+async def evaluator_of(tx: Tx, book: str) -> Evaluator | None:
+    """Return a book's evaluator as it stands."""
+    row = await tx.row(select(EVALUATOR).where(EVALUATOR.c.book == book))
+    return None if row is None else _evaluator(row)
 
 
 async def books_to_evaluate(tx: Tx, owner: str) -> list[str]:

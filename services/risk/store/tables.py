@@ -28,6 +28,7 @@ LEDGER = Table(
     Column("digest", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Index("ledger_subject", "subject", "value_date", "known_at"),
+    Index("ledger_book", "book", "value_date"),
     sqlite_with_rowid=True,
 )
 """Each fact once (D10); append-only. `subject` is `kind/book/id`: what the fact is folded into."""
@@ -194,10 +195,11 @@ EVALUATOR = Table(
     Column("owner", Text, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("evaluated_through", Integer, nullable=False),
+    Column("final_month", Integer, nullable=False),
     Column("feed", BigInteger, nullable=False),
     Index("evaluator_owner", "owner"),
 )
-"""Who rates a book (D16), how far, and the number of the last alert revision of the book."""
+"""Who rates a book (D16), how far, its last final month, and the number of the last alert revision of the book."""
 
 _SERIES_KEY = ("book", "indicator", "basis", "currency", "period_kind", "segment")
 
@@ -228,21 +230,16 @@ ALERT = Table(
     *(Column(name, Text, nullable=False) for name in (*_SERIES_KEY, "direction")),
     Column("state", Text, nullable=False),
     Column("level", Text, nullable=False),
-    Column("peak_level", Text, nullable=False),
-    Column("opened_period", Integer, nullable=False),
-    Column("latest_period", Integer, nullable=False),
     Column("as_of", Integer, nullable=False),
-    Column("latest_as_of", Integer, nullable=False),
     Column("revision", Integer, nullable=False),
-    Column("acknowledged", Boolean, nullable=False),
-    Column("provisional", Boolean, nullable=False),
-    Column("known_from", BigInteger, nullable=False),
+    Column("course", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Index("alert_cause", "cause_id", "episode", unique=True),
     Index("alert_book", "book", "state"),
     Index("alert_order", "as_of", "id"),
 )
-"""Alerts as they stand (D12); `body` is the packed latest revision with its course, which the next derivation needs."""
+"""Alerts as they stand (D12): `course` is what the next derivation compares with, `body` the latest revision as JSON,
+`as_of` the last day of the period in which it opened."""
 
 ALERT_REVISION = Table(
     "alert_revision",
@@ -251,6 +248,7 @@ ALERT_REVISION = Table(
     Column("revision", Integer, primary_key=True, autoincrement=False),
     Column("book", Text, nullable=False),
     Column("feed", BigInteger, nullable=False),
+    Column("as_of", Integer, nullable=False),
     Column("known_from", BigInteger, nullable=False),
     Column("decided_at", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),

@@ -1,0 +1,156 @@
+"""Alerts and their numbered revisions (D12)."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, and_, func, select, tuple_
+
+from services.risk.store.keys import among
+from services.risk.store.tables import ALERT, ALERT_REVISION
+from shared.db.port import Tx
+from shared.kernel.days import Day
+
+ALERT_COLUMNS = tuple(column.name for column in ALERT.columns)
+
+
+class AlertRow(NamedTuple):
+    """An alert as kept; the fields are the columns of the table."""
+
+    id: str
+    cause_id: str
+    episode: int
+    book: str
+    indicator: str
+    basis: str
+    currency: str
+    period_kind: str
+    segment: str
+    direction: str
+    state: str
+    level: str
+    as_of: Day
+    revision: int
+    course: bytes
+    body: bytes
+
+
+class RevisionRow(NamedTuple):
+    """A revision as kept; the fields are the columns of the table."""
+
+    alert: str
+    revision: int
+    book: str
+    feed: int
+    as_of: Day
+    known_from: int
+    decided_at: int
+    body: bytes
+
+
+class Wanted(NamedTuple):
+    """Which alerts somebody asks for; None means any."""
+
+    book: str | None = None
+    state: str | None = None
+    indicator: str | None = None
+    segment: str | None = None
+    level: str | None = None
+
+
+async def alerts_of_causes(tx: Tx, cause_ids: Iterable[str]) -> list[AlertRow]:
+    """Return every alert that these causes ever had, by cause and episode."""
+    rows = await tx.rows(
+        select(ALERT).where(among(ALERT.c.cause_id, cause_ids)).order_by(ALERT.c.cause_id, ALERT.c.episode)
+    )
+    return [AlertRow(*row) for row in rows]
+
+
+async def save_alerts(tx: Tx, alerts: Sequence[AlertRow], revisions: Sequence[RevisionRow]) -> None:
+    """Write alerts with their new revisions."""
+    if alerts:
+        await tx.upsert(ALERT, ALERT_COLUMNS, alerts, ("id",))
+    if revisions:
+        await tx.insert(ALERT_REVISION, RevisionRow._fields, revisions)
+
+
+async def lock_alert(tx: Tx, alert: str) -> AlertRow | None:
+    """Return an alert, held to the end of the transaction."""
+    row = await tx.lock(ALERT, {"id": alert})
+    return None if row is None else AlertRow(*row)
+
+
+async def alert_with_id(tx: Tx, alert: str) -> AlertRow | None:
+    """Return one alert."""
+    row = await tx.row(select(ALERT).where(ALERT.c.id == alert))
+    return None if row is None else AlertRow(*row)
+
+
+async def revisions_of(tx: Tx, alert: str, as_of: Day, known_at_us: int) -> list[RevisionRow]:
+    """Return the revisions of an alert up to a day, known at a moment, in order."""
+    table = ALERT_REVISION.c
+    rows = await tx.rows(
+        select(ALERT_REVISION)
+        .where(table.alert == alert, table.as_of <= as_of, table.known_from <= known_at_us)
+        .order_by(table.revision)
+    )
+    return [RevisionRow(*row) for row in rows]
+
+
+async def alerts_now(tx: Tx, wanted: Wanted, after: tuple[Day, str], limit: int) -> list[bytes]:
+    """Return the bodies of alerts as they stand, by (day of opening, id), after a place."""
+    where = [tuple_(ALERT.c.as_of, ALERT.c.id) > tuple_(*after)]
+    where += [ALERT.c[name] == value for name, value in wanted._asdict().items() if value is not None]
+    rows = await tx.rows(select(ALERT.c.body).where(*where).order_by(ALERT.c.as_of, ALERT.c.id).limit(limit))
+    return [row.body for row in rows]
+
+
+async def alerts_then(
+    tx: Tx, wanted: Wanted, after: tuple[Day, str], limit: int, then: tuple[Day, int]
+) -> list[tuple[Day, str, bytes]]:
+    """Return (day of opening, id, body) of alerts as they stood on a day, known at a moment, after a place.
+
+    Filters on what changes with revisions (state, level) are the caller's.
+    """
+    as_of, known_at_us = then
+    last = (
+        select(ALERT_REVISION.c.alert, func.max(ALERT_REVISION.c.revision).label("revision"))
+        .where(ALERT_REVISION.c.as_of <= as_of, ALERT_REVISION.c.known_from <= known_at_us)
+        .group_by(ALERT_REVISION.c.alert)
+        .subquery()
+    )
+    where = [tuple_(ALERT.c.as_of, ALERT.c.id) > tuple_(*after)]
+    for name in ("book", "indicator", "segment"):
+        if (value := getattr(wanted, name)) is not None:
+            where.append(ALERT.c[name] == value)
+    rows = await tx.rows(
+        select(ALERT.c.as_of, ALERT.c.id, ALERT_REVISION.c.body)
+        .join(last, last.c.alert == ALERT.c.id)
+        .join(
+            ALERT_REVISION,
+            and_(ALERT_REVISION.c.alert == last.c.alert, ALERT_REVISION.c.revision == last.c.revision),
+        )
+        .where(*where)
+        .order_by(ALERT.c.as_of, ALERT.c.id)
+        .limit(limit)
+    )
+    return [(row.as_of, row.id, row.body) for row in rows]
+
+
+async def feed_of_book(tx: Tx, book: str, after: int, limit: int) -> list[RevisionRow]:
+    """Return one book's revisions in order of decision, after a place.
+
+    The numbers rise in the order of commits, so a reader that comes back misses none.
+    """
+    table = ALERT_REVISION.c
+    rows = await tx.rows(
+        select(ALERT_REVISION).where(table.book == book, table.feed > after).order_by(table.feed).limit(limit)
+    )
+    return [RevisionRow(*row) for row in rows]
+
+
+async def count_open(tx: Tx, book: str) -> dict[str, int]:
+    """Return the number of open alerts of a book by level."""
+    rows: Sequence[Row[Any]] = await tx.rows(
+        select(ALERT.c.level, func.count()).where(ALERT.c.book == book, ALERT.c.state == "open").group_by(ALERT.c.level)
+    )
+    return {row[0]: row[1] for row in rows}

@@ -1,0 +1,135 @@
+"""Feeds the risk service: facts as records of the intake topic, folded and evaluated on a real database."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from services.risk.evaluation.run import evaluate_book
+from services.risk.handlers.fold import Scope, fold_batch
+from services.risk.store.tables import METADATA
+from shared.clock import FrozenClock
+from shared.db.sqlite import SqliteDatabase, open_sqlite
+from shared.events import facts, intake
+from shared.events.envelope import Envelope, to_headers
+from shared.kernel.ids import hashed_id
+from shared.log.lanes import lane_of
+from shared.log.port import Record
+from shared.runtime.service import Batch
+
+TOPIC = "tocsin.intake"
+SOURCE = "/tests"
+PARTITIONS = 2
+OWNER = "me"
+SCOPE = Scope(OWNER, PARTITIONS)
+
+
+def at(day: str, hour: int = 12) -> datetime:
+    """A moment on a day."""
+    return datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC) + timedelta(hours=hour)
+
+
+class Feed:
+    """A log of two lanes in memory, as intake would write it."""
+
+    def __init__(self) -> None:
+        self.lanes: list[list[Record]] = [[] for _ in range(PARTITIONS)]
+        self.folded = [0] * PARTITIONS
+
+    def append(self, lane: int, envelope: Envelope, body: Any, key: str) -> Record:
+        """Append one message to a lane."""
+        value = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        record = Record(TOPIC, lane, len(self.lanes[lane]), key.encode(), to_headers(envelope), value, 0)
+        self.lanes[lane].append(record)
+        return record
+
+    def open_book(self, book: str = "auto", first_day: str = "2020-01-01", **terms: Any) -> None:
+        """Open a book on every lane."""
+        message = intake.BookOpened(
+            book=book,
+            base_currency=terms.pop("base_currency", "USD"),
+            time_zone="America/New_York",
+            calendar=terms.pop("calendar", "EVERY_DAY"),
+            first_day=date.fromisoformat(first_day),
+            known_at=at(first_day, 0),
+            segment_attributes=["region"],
+            **terms,
+        )
+        self._broadcast(message, f"{book}-opened", book, at(first_day, 0))
+
+    def close(self, day: str, book: str = "auto") -> None:
+        """Close a day on every lane."""
+        message = intake.BookDayClosed(book=book, day=date.fromisoformat(day), known_at=at(day, 23))
+        self._broadcast(message, f"{book}-closed-{day}", book, at(day, 23))
+
+    def fact(
+        self, fact: facts.Fact, client: str, name: str, target: str = "", lane: int | None = None, known: Any = None
+    ) -> Record:
+        """Append a fact; `name` is the producer's id, `target` that of the fact it refers to."""
+        moment = known or fact.known_at or datetime.combine(fact.value_date, datetime.min.time(), UTC) + timedelta(hours=12)
+        envelope = Envelope(
+            id=event_id(name),
+            source=SOURCE,
+            type=type(fact).type,
+            time=moment,
+            book=fact.book,
+            client=client,
+            known_at=moment,
+            target=event_id(target) if target else "",
+            origin_id=name,
+        )
+        return self.append(lane_of(client, PARTITIONS) if lane is None else lane, envelope, fact, client)
+
+    def _broadcast(self, message: Any, name: str, book: str, moment: datetime) -> None:
+        for lane in range(PARTITIONS):
+            envelope = Envelope(
+                id=hashed_id(name, lane), source=SOURCE, type=type(message).type, time=moment, book=book, subject=book
+            )
+            self.append(lane, envelope, message, book)
+
+    def pending(self, batch_records: int = 2_000) -> Iterable[Batch]:
+        """Return what has not been folded yet, lane by lane."""
+        for lane, records in enumerate(self.lanes):
+            while self.folded[lane] < len(records):
+                part = records[self.folded[lane] : self.folded[lane] + batch_records]
+                self.folded[lane] += len(part)
+                yield Batch(TOPIC, lane, 1, part)
+
+
+def event_id(name: str) -> str:
+    """The ledger's key of a producer's id."""
+    return hashed_id(SOURCE, name)
+
+
+async def open_database() -> SqliteDatabase:
+    """An empty database with risk's tables."""
+    database = open_sqlite(None, FrozenClock(at("2021-01-01")))
+    await database.run_sync(METADATA.create_all)
+    return database
+
+
+async def fold(database: SqliteDatabase, feed: Feed, batch_records: int = 2_000) -> None:
+    """Fold everything that is pending."""
+    for batch in feed.pending(batch_records):
+        async with database.transaction() as tx:
+            await fold_batch(tx, batch, SCOPE)
+
+
+async def evaluate(database: SqliteDatabase, book: str = "auto") -> Any:
+    """Evaluate a book once."""
+    async with database.transaction(snapshot=True) as tx:
+        return await evaluate_book(tx, book, SCOPE)
+
+
+async def settle(database: SqliteDatabase, feed: Feed, batch_records: int = 2_000, book: str = "auto") -> None:
+    """Fold and evaluate everything, evaluating after every batch."""
+    for batch in feed.pending(batch_records):
+        async with database.transaction() as tx:
+            await fold_batch(tx, batch, SCOPE)
+        await evaluate(database, book)
+
+
+def rows_of(records: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Rows as plain tuples."""
+    return [tuple(row) for row in records]
