@@ -6,7 +6,20 @@ import typer
 from rich.markup import escape
 
 from tocsin.client import NoSystem, Refused
-from tocsin.commands import admin, alerts, books, close, indicators, keys, policy, quarantine, replay, serve, version
+from tocsin.commands import (
+    admin,
+    alerts,
+    books,
+    close,
+    demo,
+    indicators,
+    keys,
+    policy,
+    quarantine,
+    replay,
+    serve,
+    version,
+)
 from tocsin.console import err
 from tocsin.profiles.base import TapeUnreadable
 
@@ -21,6 +34,7 @@ app = typer.Typer(
     "(default .tocsin).",
 )
 app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)
 app.command("replay")(replay.replay)
 app.command("import")(replay.import_)
 app.add_typer(books.app, name="books")

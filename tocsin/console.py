@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from shared.kernel.money import format_amount
 from tocsin.client import DEFAULT_DATA, Client, find_system
 
 _WIDTH_WITHOUT_TERMINAL = 180
@@ -80,15 +81,15 @@ def percent(value: float | None) -> str:
     return f"{value * 100:.2f} %" if abs(value) < 0.0995 else f"{value * 100:.1f} %"
 
 
-def parts(numerator: object, denominator: object, currency: str | None = None) -> str:
-    """Return `191 of 931`, or amounts with their currency and thousands separated (they come as decimal strings)."""
+def parts(numerator: int | None, denominator: int | None, currency: str | None = None) -> str:
+    """Return `191 of 931`; with a currency the numbers are its minor units: `1,409,797.01 of 8,014,315.16 USD`."""
     if numerator is None or denominator is None:
         return ""
-    texts = [_grouped(number) for number in (numerator, denominator)]
-    return f"{texts[0]} of {texts[1]}" + (f" {currency}" if currency else "")
+    if currency is None:
+        return f"{numerator:,} of {denominator:,}"
+    return f"{_grouped(numerator, currency)} of {_grouped(denominator, currency)} {currency}"
 
 
-def _grouped(number: object) -> str:
-    text = str(number)
-    whole, point, fraction = text.partition(".")
-    return f"{int(whole):,}{point}{fraction}" if whole.lstrip("-").isdigit() else text
+def _grouped(amount_minor: int, currency: str) -> str:
+    whole, point, fraction = format_amount(amount_minor, currency).partition(".")
+    return f"{int(whole):,}{point}{fraction}"

@@ -44,13 +44,29 @@ def _is_outside(error: BaseException | None) -> bool:
     return code is not None and code & 0xFF in _OUTSIDE_FAULTS
 
 
+class _Driver(sqlite3.Connection):
+    """A connection whose transactions end by statements alone: SQLAlchemy's idea of them has no effect."""
+
+    def commit(self) -> None:
+        """Do nothing."""
+
+    def rollback(self) -> None:
+        """Do nothing."""
+
+
 class Link:
     """One SQLite connection with SQLAlchemy on top; transactions are begun and ended by hand."""
 
     def __init__(self, address: str, pragmas: Sequence[str]) -> None:
         """Open `address` (a SQLite URI)."""
         self.driver = sqlite3.connect(
-            address, uri=True, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=2.0
+            address,
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
+            timeout=2.0,
+            factory=_Driver,
         )
         for pragma in pragmas:
             self.driver.execute(f"PRAGMA {pragma}").close()
@@ -78,9 +94,12 @@ class Link:
         self.run("RELEASE turn")
 
     def rollback_to_savepoint(self) -> None:
-        """Undo what the inner transaction did."""
-        self.run("ROLLBACK TO turn")
-        self.run("RELEASE turn")
+        """Undo what the inner transaction did; DatabaseUnavailable when SQLite has ended all of it already."""
+        try:
+            self.run("ROLLBACK TO turn")
+            self.run("RELEASE turn")
+        except sqlite3.Error as error:
+            raise DatabaseUnavailable(str(error)) from error
 
     def rollback(self) -> None:
         """Undo everything; what cannot be undone any more is undone already."""

@@ -67,7 +67,9 @@ class Feed:
         self, fact: facts.Fact, client: str, name: str, target: str = "", lane: int | None = None, known: Any = None
     ) -> Record:
         """Append a fact; `name` is the producer's id, `target` that of the fact it refers to."""
-        moment = known or fact.known_at or datetime.combine(fact.value_date, datetime.min.time(), UTC) + timedelta(hours=12)
+        moment = (
+            known or fact.known_at or datetime.combine(fact.value_date, datetime.min.time(), UTC) + timedelta(hours=12)
+        )
         envelope = Envelope(
             id=event_id(name),
             source=SOURCE,

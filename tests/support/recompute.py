@@ -170,3 +170,9 @@ def _month_number(column: str) -> pl.Expr:
 
 def _series(grouped: pl.DataFrame) -> Series:
     return {month: (int(a), int(b)) for month, a, b in grouped.sort("month").select("month", "a", "b").rows()}
+
+
+def regions(loans: Path) -> dict[str, list[int]]:
+    """Return the loans of each state."""
+    rows = pl.read_csv(loans, infer_schema_length=None).group_by("state").agg("loan_id").sort("state")
+    return {state: list(found) for state, found in rows.rows()}

@@ -45,10 +45,10 @@ OPENING: dict[str, Any] = {
 }
 
 
-def fact(identity: str, kind: str, day: dt.date, **body: Any) -> dict[str, Any]:
+def fact(identity: str, what: str, day: dt.date, **body: Any) -> dict[str, Any]:
     """Return a CloudEvent of this book."""
     data = {"book": BOOK, "value_date": day.isoformat(), "known_at": f"{day.isoformat()}T12:00:00Z", **body}
-    return {"specversion": "1.0", "id": identity, "source": "tests", "type": f"tocsin.{kind}.v1", "data": data}
+    return {"specversion": "1.0", "id": identity, "source": "tests", "type": f"tocsin.{what}.v1", "data": data}
 
 
 def beginnings() -> list[dict[str, Any]]:

@@ -117,7 +117,8 @@ def _level(alert: Json) -> str:
 
 def _row(alert: Json) -> tuple[object, ...]:
     value = percent(alert.get("value"))
-    made_of = parts(alert.get("numerator"), alert.get("denominator"))
+    unit = alert.get("currency") if alert.get("basis") == "exposure" else None
+    made_of = parts(alert.get("numerator"), alert.get("denominator"), unit)
     return (
         alert["id"],
         alert["book"],

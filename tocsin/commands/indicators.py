@@ -30,8 +30,8 @@ def indicators(
             if as_json:
                 print_json(found)
             else:
-                rows = ((one.get("name"), ", ".join(one.get("bases", [])), one.get("title")) for one in found)
-                print_table(["name", "bases", "title"], rows, "There is no indicator.")
+                names = ((one.get("name"), ", ".join(one.get("bases", [])), one.get("title")) for one in found)
+                print_table(["name", "bases", "title"], names, "There is no indicator.")
             return
         if book is None:
             raise typer.BadParameter("name the book", param_hint="--book")

@@ -41,16 +41,13 @@ def add_key(
 @app.command("list")
 def list_keys(file: KeyFile = None, as_json: AsJson = False) -> None:
     """List all keys with their rights, without secrets."""
-    keys = [
-        {"id": key.id, "name": key.name, "rights": key.rights, "created": key.created, "revoked": key.revoked}
-        for key in _ring(file).all()
-    ]
+    keys = _ring(file).all()
     if as_json:
-        print_json(keys)
+        shown = ("id", "name", "rights", "created", "revoked")
+        print_json([{field: getattr(key, field) for field in shown} for key in keys])
         return
     rows = (
-        (key["id"], key["name"], "revoked" if key["revoked"] else "live", key["created"], ", ".join(key["rights"]))
-        for key in keys
+        (key.id, key.name, "revoked" if key.revoked else "live", key.created, ", ".join(key.rights)) for key in keys
     )
     print_table(["id", "name", "state", "created", "rights"], rows, "There is no key.")
 

@@ -49,11 +49,12 @@ class Mark:
     value: float | None
     level: str
     word: str
+    """What is written above it; empty for a turn that only gets a dot."""
 
 
 @dataclass(frozen=True)
 class Lane:
-    """One alert in the overview: its name and how it stood."""
+    """One cause in the overview: its name and how its alerts stood."""
 
     label: str
     href: str
@@ -123,7 +124,8 @@ def _line_chart(
 ) -> Markup:
     first, last = points[0].month, points[-1].month
     x = scale(first - 0.5, last + 0.5, frame.left, frame.width - frame.right)
-    labels = _placed(frame, [mark for mark in marks if first <= mark.month <= last], x)
+    shown = [mark for mark in marks if first <= mark.month <= last]
+    labels = _placed(frame, [mark for mark in shown if mark.word], x)
     top = 14.0 + 18 * (1 + max((label.row for label in labels), default=0)) + 10
     bottom = top + (200 if frame.narrow else 230)
     highest = max([point.value or 0.0 for point in points] + [line.enter for line in levels])
@@ -135,6 +137,7 @@ def _line_chart(
         _years(first, last, x, top, bottom),
         _levels(frame, levels, y),
         _curve(points, x, y),
+        _ends([mark for mark in shown if not mark.word], x, y),
         _marks(labels, x, y, top),
     ]
     return _svg(frame, bottom + 30, name, parts)
@@ -265,7 +268,7 @@ def _placed(frame: _Frame, marks: Sequence[Mark], x: Scale) -> list[_Label]:
         value = "" if mark.value is None or frame.narrow else f" {value_text(mark.value)}"
         when = format_month(mark.month) if frame.narrow else month_name(mark.month)
         text = f"{when} {mark.word}{value}"
-        half = len(text) * frame.font * 0.28
+        half = len(text) * frame.font * 0.33
         centre = min(max(x(mark.month), half + 2), frame.width - half - 2)
         row = next((index for index, end in enumerate(ends) if end + 8 < centre - half), len(ends))
         if row == len(ends):
@@ -276,19 +279,34 @@ def _placed(frame: _Frame, marks: Sequence[Mark], x: Scale) -> list[_Label]:
 
 
 def _marks(labels: Sequence[_Label], x: Scale, y: Scale, top: float) -> Markup:
-    parts = []
+    """Draw all leaders, then the texts over them, then the dots."""
+    leaders, texts, dots = [], [], []
     for label in labels:
         mark, at = label.mark, 14 + 18 * label.row
         across = x(mark.month)
         foot = y(mark.value) if mark.value is not None else top
-        parts.append(tag("line", class_=f"leader stroke-{mark.level}", x1=across, x2=across, y1=at + 4, y2=foot))
-        parts.append(
-            tag("text", label.text, class_=f"mark ink-{mark.level}", x=label.centre, y=at, text_anchor="middle")
-        )
+        leaders.append(tag("line", class_=f"leader stroke-{mark.level}", x1=across, x2=across, y1=at + 4, y2=foot))
+        kind = f"mark ink-{mark.level}"
+        texts.append(tag("text", label.text, class_=kind, x=label.centre, y=at, text_anchor="middle"))
         if mark.value is not None:
             note = tag("title", label.text)
-            parts.append(tag("circle", note, class_=f"turn fill-{mark.level}", cx=across, cy=foot, r=4.6))
-    return joined(parts)
+            dots.append(tag("circle", note, class_=f"turn fill-{mark.level}", cx=across, cy=foot, r=4.6))
+    return joined([*leaders, *texts, *dots])
+
+
+def _ends(marks: Sequence[Mark], x: Scale, y: Scale) -> Markup:
+    """Draw where an alert ended: a ring."""
+    return joined(
+        [
+            tag("circle", tag("title", f"{month_name(mark.month)}: the alert ended"), class_="end", **_at(mark, x, y))
+            for mark in marks
+            if mark.value is not None
+        ]
+    )
+
+
+def _at(mark: Mark, x: Scale, y: Scale) -> dict[str, float]:
+    return {"cx": x(mark.month), "cy": y(mark.value or 0.0), "r": 4.6}
 
 
 def value_text(value: float) -> str:

@@ -22,7 +22,7 @@ class BookRun:
     closed_through: str
     rejects: Sequence[Reject]
     quarantined: Sequence[tuple[str, str, str]]
-    """Type, reason, detail."""
+    """Fact, reason, detail."""
     source: Sequence[str]
     """Paragraphs of the note that lies beside the tape."""
 
@@ -61,4 +61,3 @@ def render(alerting: Alerting, runs: Sequence[BookRun], acknowledged: Sequence[A
         rejects=sum(len(run.rejects) for run in runs),
         quarantined=sum(len(run.quarantined) for run in runs),
     )
-

@@ -33,8 +33,9 @@ def scale(low: float, high: float, start: float, end: float) -> Scale:
 
 
 def ticks(highest: float) -> list[float]:
-    """Return round values from 0 to at least `highest`, four to seven of them."""
-    rough = max(highest, 1e-6) / 5
+    """Return round values from 0 to at least `highest`, or to one percent when it is less; a handful of them."""
+    highest = max(highest, 0.01)
+    rough = highest / 5
     unit = 10.0 ** floor(log10(rough))
     step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= rough * (1 - 1e-9))
     return [index * step for index in range(ceil(highest / step - 1e-9) + 1)]

@@ -24,7 +24,7 @@ from tocsin.report.charts import (
 )
 
 _TURNS = frozenset({"opened", "worsened", "eased", "closed", "withdrawn"})
-_WORDS = {"closed": "closed", "withdrawn": "withdrawn"}
+_ENDS = frozenset({"closed", "withdrawn"})
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,9 @@ def read_alerting(client: Client, rules: Sequence[Rule]) -> Alerting:
             view = _alert(one, title, rule)
             section.alerts.append(view)
             alerts.append(view)
-            lanes.append(Lane(f"{rule.book} · {title}", f"alert-{view.id}", _stretches(one), one["state"] == "open"))
+        stood = [stretch for one in raw for stretch in _stretches(one)]
+        runs_on = any(one["state"] == "open" for one in raw)
+        lanes.append(Lane(f"{rule.book} · {title}", section.anchor, stood, runs_on))
         sections.append(section)
     drawing = overview(lanes, min(span), max(span)) if lanes else Markup("")
     return Alerting(sections, drawing, alerts)
@@ -211,7 +213,7 @@ def _marks(alert: Json) -> list[Mark]:
         if one["change"] in _TURNS:
             month = month_of(parse_day(one["as_of"]))
             level = str(one["level"])
-            marks.append(Mark(month, one["value"], level, _WORDS.get(one["change"], level)))
+            marks.append(Mark(month, one["value"], level, "" if one["change"] in _ENDS else level))
     return marks
 
 

@@ -1,5 +1,6 @@
 """Facts from the topic `tocsin.facts`: foreign producers, so everything that is wrong is kept (D11)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from services.intake.domain.findings import Finding
@@ -13,7 +14,7 @@ from shared.db.port import Tx
 from shared.log.port import Record
 
 
-async def take_records(tx: Tx, desk: Desk, records: list[Record], now: datetime) -> list[Outcome]:
+async def take_records(tx: Tx, desk: Desk, records: Sequence[Record], now: datetime) -> list[Outcome]:
     """Accept the facts of some records; what is malformed or reuses an id is kept with its raw bytes."""
     read = [read_record(record, now, desk.bounds) for record in records]
     understood = [one for one in read if isinstance(one, IncomingFact)]
@@ -35,7 +36,7 @@ async def take_records(tx: Tx, desk: Desk, records: list[Record], now: datetime)
     return told
 
 
-async def keep_undigestible(tx: Tx, desk: Desk, record: Record, error: str, now: datetime) -> None:
+async def keep_undigestible(tx: Tx, record: Record, error: str, now: datetime) -> None:
     """Keep a record that broke the consumer itself."""
     findings = (Finding("", error.partition(":")[0]),)
     await keep_refused(tx, record, Refusal("", "", "", findings), HeldReason.UNDIGESTIBLE, now)

@@ -1,6 +1,7 @@
 """What leaves intake on `tocsin.intake`: accepted facts by client, books and closes one copy per lane (D3, D8)."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -24,6 +25,7 @@ async def pass_on(tx: Tx, desk: Desk, accepted: Sequence[tuple[IncomingFact, Acc
     if not accepted:
         return
     trace = telemetry.traceparent()
+    moments: dict[int, datetime] = {}
     rows = []
     for fact, (client, subject, target) in accepted:
         reading = fact.reading
@@ -31,11 +33,11 @@ async def pass_on(tx: Tx, desk: Desk, accepted: Sequence[tuple[IncomingFact, Acc
             id=fact.event_id,
             source=fact.source,
             type=reading.type,
-            time=moment_of(fact.received_at_us),
+            time=_moment(moments, fact.received_at_us),
             subject=subject,
             book=reading.book,
             client=client,
-            known_at=moment_of(fact.known_at_us),
+            known_at=_moment(moments, fact.known_at_us),
             target=target,
             origin_id=fact.origin_id,
             traceparent=trace,
@@ -57,3 +59,11 @@ async def tell_all_lanes(tx: Tx, desk: Desk, identity: str, book: str, message: 
         )
         rows.append(OutboxRow(event_id, Topic.INTAKE, lane, book, to_headers(envelope), body))
     await outbox.put(tx, desk.house, rows)
+
+
+def _moment(moments: dict[int, datetime], value_us: int) -> datetime:
+    """Return a moment; a batch has few different ones."""
+    moment = moments.get(value_us)
+    if moment is None:
+        moment = moments[value_us] = moment_of(value_us)
+    return moment

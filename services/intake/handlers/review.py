@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from services.intake.domain.findings import Finding
 from services.intake.domain.reading import microseconds
 from services.intake.domain.reasons import HeldReason, State
 from services.intake.handlers.accept import accept_facts
@@ -32,7 +33,9 @@ async def retry_item(tx: Tx, desk: Desk, item: str, now: datetime) -> Reviewed:
     if row.headers:
         fact = read_record(record_of(row), now, desk.bounds)
         if isinstance(fact, IncomingFact):
-            fact.item, fact.received_at_us = row.item, row.received_at
+            # Understood now: it takes its place under its own id, and gives up the one under where it was read.
+            await quarantine.let_go(tx, [item])
+            fact.received_at_us = row.received_at
     else:
         fact = understood_again(row, now, desk.bounds)
     if not isinstance(fact, IncomingFact):
@@ -49,8 +52,9 @@ async def retry_item(tx: Tx, desk: Desk, item: str, now: datetime) -> Reviewed:
     if outcome.outcome == "repeated":
         await quarantine.let_go(tx, [item])
     elif outcome.outcome == "conflict":
-        await quarantine.forget_needs(tx, [item])
         await rewrite(tx, row, HeldReason.ID_REUSED, ())
+    elif outcome.outcome == "refused" and not fact.item:
+        await rewrite(tx, row, HeldReason.MALFORMED, tuple(Finding(one.pointer, one.detail) for one in outcome.errors))
     return Reviewed("done", outcome)
 
 

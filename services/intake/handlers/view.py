@@ -85,7 +85,7 @@ async def look_up_facts(tx: Tx, view: View, event_ids: Collection[str]) -> None:
 
 async def _read_facts(tx: Tx, view: View, event_ids: Collection[str]) -> None:
     for row in await ledger.targets(tx, event_ids):
-        view.targets[row.event_id] = target_from(*row)
+        view.targets[row[0]] = target_from(*row)
 
 
 async def _share_books(tx: Tx, view: View, names: Iterable[str]) -> None:

@@ -75,6 +75,11 @@ async def load(tx: Tx, items: Collection[str]) -> Sequence[Row[Any]]:
     )
 
 
+async def see(tx: Tx, item: str) -> Row[Any] | None:
+    """Return one item."""
+    return await tx.row(select(QUARANTINE).where(QUARANTINE.c.item == item))
+
+
 async def find(tx: Tx, identity: str, source: str | None) -> Sequence[Row[Any]]:
     """Return items by item, event id or their producer's id."""
     same = or_(QUARANTINE.c.item == identity, QUARANTINE.c.event_id == identity, QUARANTINE.c.origin_id == identity)

@@ -56,13 +56,13 @@ def month_rows(state: LoanState) -> Rows:
     return rows
 
 
-def falls_due(state: LoanState, month: Month) -> bool:
-    """Tell whether an active loan has a due date in a month."""
+def falls_due(state: LoanState, month: Month, by: Day | None = None) -> bool:
+    """Tell whether an active loan has a due date in a month; `by` a day of it, when given."""
     if state.replaced_month == month:
         return True
     dues = state.schedule.dues
     first = bisect_left(dues, max(state.flows_from, month_start(month)))
-    return first < len(dues) and dues[first] <= month_end(month)
+    return first < len(dues) and dues[first] <= (month_end(month) if by is None else by)
 
 
 def paid_ahead(state: LoanState, month: Month) -> bool:

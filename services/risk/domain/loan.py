@@ -13,13 +13,13 @@ from services.risk.domain.anomaly import Anomaly, Contradiction
 from services.risk.domain.book import BookTerms
 from services.risk.domain.cells import Cells, Rows, add_rows
 from services.risk.domain.default_path import rolled
-from services.risk.domain.flows import instalment_rows, month_rows, paid_rows
+from services.risk.domain.flows import falls_due, instalment_rows, month_rows, paid_rows
 from services.risk.domain.loan_facts import LoanFact, LoanKind, effective, order_of
 from services.risk.domain.loan_state import Early, LoanState, Standing, Status
 from services.risk.domain.loan_view import LoanView, view_of
 from services.risk.domain.schedule import expand, packed, with_arrears
 from services.risk.domain.segments import SegmentMove, place, recent, segment_log
-from shared.kernel.days import Day, add_months, month_end, month_of, month_start
+from shared.kernel.days import Day, add_months, month_end, month_of
 
 __all__ = ["Anomaly", "Folded", "LoanState", "LoanView", "SegmentMove", "advance", "continues", "fold", "view"]
 
@@ -154,11 +154,11 @@ def _restructure(
     held = before.dpd_floor if before.restructured_until > day else 0
     after.dpd_floor = max(held, terms.days_past_due(before.oldest_due, day))
     after.restructured_until = add_months(day, RESTRUCTURED_MONTHS)
-    due_by_now = schedule.due_through(day)
-    since = max(before.flows_from, month_start(before.month))
-    if due_by_now > schedule.due_through(since - 1):
-        earlier = before.replaced_month != before.month or before.replaced_covered
-        after.replaced_covered = earlier and before.covered >= due_by_now
+    if falls_due(before, before.month, by=day):
+        replaced_before = before.replaced_month == before.month
+        after.replaced_covered = before.covered >= schedule.due_through(day)
+        if replaced_before:
+            after.replaced_covered = after.replaced_covered and before.replaced_covered
         after.replaced_month = before.month
     after.flows_from = day + 1
     if fact.schedule is not None:

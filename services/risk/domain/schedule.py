@@ -65,7 +65,7 @@ class Schedule(msgspec.Struct, frozen=True, gc=False, array_like=True):
         if full == len(self.amounts):
             return principal + begun
         interest = (self.amounts[full] - amount) - (self.principals[full] - principal)
-        return principal + max(0, begun - max(0, interest))
+        return principal + max(0, begun - interest)
 
     def postponed(self, since: int, months: int) -> "Schedule":
         """Return the schedule with all instalments from an index on due some months later."""
@@ -161,7 +161,7 @@ def _rounded(value: Decimal) -> int:
 
 def _split(instalments: Sequence[Instalment], principal_minor: int) -> tuple[Instalment, ...]:
     """Give each instalment its principal: its own, else its share of what the others leave over."""
-    ordered = sorted((each for each in instalments if each.amount_minor), key=lambda each: each.due)
+    ordered = sorted((_sane(each) for each in instalments if each.amount_minor), key=lambda each: each.due)
     unsplit = [each.amount_minor for each in ordered if each.principal_minor is None]
     left = max(0, principal_minor - sum(each.principal_minor or 0 for each in ordered))
     total = max(left, sum(unsplit))
@@ -175,3 +175,10 @@ def _split(instalments: Sequence[Instalment], principal_minor: int) -> tuple[Ins
         else:
             result.append(each)
     return tuple(result)
+
+
+def _sane(each: Instalment) -> Instalment:
+    """Let no instalment bear more principal than its amount."""
+    if each.principal_minor is None or each.principal_minor <= each.amount_minor:
+        return each
+    return each._replace(principal_minor=each.amount_minor)

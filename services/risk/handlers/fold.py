@@ -4,23 +4,24 @@ A constant number of statements per batch, whatever the number of facts. What is
 in which facts came: counters are dated sums, states are those of the slow truth.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
-
-import msgspec
 
 from services.risk import metrics
 from services.risk.domain.book import BookTerms
 from services.risk.handlers import arrivals as reading
 from services.risk.handlers.arrivals import Arrival, Control
-from services.risk.handlers.clients import Clients, fold_clients
+from services.risk.handlers.clients import fold_clients
 from services.risk.handlers.letters import bury_conflicts
 from services.risk.handlers.outcome import Outcome
 from services.risk.handlers.subjects import LOANS, PROJECTS, Work, fold_subjects
+from services.risk.moments import micros_of
 from services.risk.store import books, counters, facts, marks
+from services.risk.store.tables import HOUSE
+from shared.db import lanes
 from shared.db.port import Tx
 from shared.events import intake
+from shared.events.base import Topic
 from shared.kernel.days import FOREVER, day_of
 from shared.kernel.money import parse_amount
 from shared.log.lanes import lane_of
@@ -37,6 +38,11 @@ class Scope(NamedTuple):
     partitions: int
 
 
+async def lanes_of(tx: Tx, scope: Scope) -> int:
+    """Return the number of lanes that the intake topic was first used with (D9)."""
+    return await lanes.stored_partitions(tx, HOUSE, Topic.INTAKE) or scope.partitions
+
+
 async def fold_batch(tx: Tx, batch: Batch, scope: Scope) -> None:
     """Fold a batch of the intake topic; Poison or a decoding error when a record of it cannot be digested."""
     arrived = reading.decode_batch(batch.records)
@@ -47,8 +53,9 @@ async def fold_batch(tx: Tx, batch: Batch, scope: Scope) -> None:
     outcome = Outcome()
     if fresh:
         clients = await fold_clients(tx, batch.partition, [one for one in fresh if one.subject.startswith("client/")])
-        for engine in (LOANS, PROJECTS):
-            await fold_subjects(tx, engine, Work(batch.partition, fresh, clients, terms), outcome)
+        work = Work(batch.partition, fresh, clients, terms)
+        await fold_subjects(tx, LOANS, work, outcome)
+        await fold_subjects(tx, PROJECTS, work, outcome)
         await _save(tx, batch, outcome)
     await _close_days(tx, batch, arrived.controls)
     for book in sorted(outcome.cells.keys() | {control.message.book for control in arrived.controls}):
@@ -70,8 +77,8 @@ async def _open_books(tx: Tx, partition: int, controls: Iterable[Control], scope
         if not isinstance(message, intake.BookOpened):
             continue
         terms = terms_of(message)
-        await books.add_book(tx, terms, message.time_zone, reading.micros_of(message.known_at), partition)
-        if lane_of(message.book, scope.partitions) == partition:
+        await books.add_book(tx, terms, message.time_zone, micros_of(message.known_at), partition)
+        if lane_of(message.book, await lanes_of(tx, scope)) == partition:
             await books.add_evaluator(tx, message.book, scope.owner, terms.first_day)
 
 
@@ -102,10 +109,8 @@ async def _into_ledger(tx: Tx, arrived: Sequence[Arrival]) -> list[Arrival]:
     if not arrived:
         return []
     first: dict[str, Arrival] = {}
-    repeated: list[Arrival] = []
-    for one in await _with_subjects(tx, arrived):
-        if first.setdefault(one.envelope.id, one) is not one:
-            repeated.append(one)
+    resolved = await _with_subjects(tx, arrived)
+    repeated = [one for one in resolved if first.setdefault(one.envelope.id, one) is not one]
     digests = {event_id: reading.digest(one) for event_id, one in first.items()}
     new = await facts.add_facts(tx, [_ledger_row(one, digests[event_id]) for event_id, one in first.items()])
     known = [event_id for event_id in first if event_id not in new]
@@ -130,7 +135,7 @@ async def _with_subjects(tx: Tx, arrived: Sequence[Arrival]) -> list[Arrival]:
             subject = subjects.get(one.envelope.target)
             if subject is None:
                 raise Poison(f"fact {one.envelope.target or '(none)'}, which is corrected, is not in the ledger")
-            one = one._replace(subject=subject)  # noqa: PLW2901 - the arrival with its subject
+            one = one._replace(subject=subject)
         subjects.setdefault(one.envelope.id, one.subject)
         resolved.append(one)
     return resolved
@@ -162,7 +167,7 @@ async def _close_days(tx: Tx, batch: Batch, controls: Iterable[Control]) -> None
     if not closed:
         return
     rows = [
-        (control.message.book, day_of(control.message.day), reading.micros_of(control.message.known_at))
+        (control.message.book, day_of(control.message.day), micros_of(control.message.known_at))
         for control in closed
         if isinstance(control.message, intake.BookDayClosed)
     ]

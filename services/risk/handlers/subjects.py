@@ -12,6 +12,7 @@ from services.risk.domain import loan, project
 from services.risk.domain.anomaly import Anomaly
 from services.risk.domain.book import BookTerms
 from services.risk.domain.cells import Cells, add
+from services.risk.domain.largest import weight_minor
 from services.risk.domain.loan_facts import LoanFact
 from services.risk.domain.loan_facts import order_of as order_of_loan_fact
 from services.risk.domain.loan_state import LoanState, Status
@@ -29,6 +30,7 @@ from shared.events.facts import FactCorrected, RepaymentReversed
 
 F = TypeVar("F", LoanFact, ProjectFact)
 S = TypeVar("S", LoanState, ProjectState)
+S_co = TypeVar("S_co", LoanState, ProjectState, covariant=True)
 
 _SLICE = 100
 """Subjects folded before other tasks of the loop get a turn (D23)."""
@@ -40,11 +42,11 @@ _LOAN_STATE = msgspec.msgpack.Decoder(LoanState)
 _PROJECT_STATE = msgspec.msgpack.Decoder(ProjectState)
 
 
-class Folded(Protocol[S]):
+class Folded(Protocol[S_co]):
     """What a fold of either kind gives."""
 
     @property
-    def state(self) -> S | None:
+    def state(self) -> S_co | None:
         """State after the last fact; None when the facts make nothing."""
 
     @property
@@ -105,7 +107,7 @@ async def fold_subjects(tx: Tx, engine: Engine[F, S], work: Work, outcome: Outco
         before = kept.get(subject.key)
         if before is not None:
             # The client of first registration is the key for ever (D8), whatever a later header says.
-            subject = subject._replace(client=before.client)  # noqa: PLW2901
+            subject = subject._replace(client=before.client)
         if before is None or before.state is None or (subject.book, subject.client) in work.clients.moved:
             again.append(subject)
             continue
@@ -224,26 +226,25 @@ def _cause(subject: _Subject, had_past: bool) -> str:
     return "back_dated" if had_past else "fact"
 
 
-def _anomaly_rows(
-    subject: _Subject, anomalies: Sequence[Anomaly], told: Mapping[str, Told]
-) -> list[AnomalyRow]:
+def _anomaly_rows(subject: _Subject, anomalies: Sequence[Anomaly], told: Mapping[str, Told]) -> list[AnomalyRow]:
     days = {one.envelope.id: one.day for one in subject.arrived}
     days.update((event_id, one.message.value_date.toordinal()) for event_id, one in told.items())
     found = dict.fromkeys((anomaly.fact, str(anomaly.reason)) for anomaly in anomalies)
     for _, reason in found:
         metrics.ANOMALIES.labels(reason).inc()
     return [
-        AnomalyRow(subject.key, fact, reason, subject.book, subject.client, days.get(fact, 0))
-        for fact, reason in found
+        AnomalyRow(subject.key, fact, reason, subject.book, subject.client, days.get(fact, 0)) for fact, reason in found
     ]
 
 
 def _loan_row(subject: _Subject, state: LoanState | None, partition: int) -> tuple[Any, ...]:
     head = (subject.book, subject.name, subject.key, subject.client, partition)
     if state is None:
-        return (*head, "", Status.EXPECTED.value, 0, None, None)
+        return (*head, "", Status.EXPECTED.value, 0, None, None, None)
     packed = _ENCODER.encode(state)
-    return (*head, state.currency, state.status.value, state.principal_minor, state.oldest_due, packed)
+    oldest_due = state.oldest_due if state.status is Status.ACTIVE else None
+    end_day = state.end_day or None
+    return (*head, state.currency, state.status.value, weight_minor(state), oldest_due, end_day, packed)
 
 
 def _project_row(subject: _Subject, state: ProjectState | None, partition: int) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
 """Facts as they travel -> facts as the fold reads them: day numbers, minor units, targets resolved."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -147,7 +147,9 @@ def _reversed(message: facts.RepaymentReversed, _loan_currency: str) -> dict[str
     }
 
 
-def _amount(message: facts.LoanCapitalised | facts.RecoveryReceived | facts.RecoveryReversed, _loan_currency: str) -> dict[str, Any]:
+def _amount(
+    message: facts.LoanCapitalised | facts.RecoveryReceived | facts.RecoveryReversed, _loan_currency: str
+) -> dict[str, Any]:
     return {"currency": message.currency, "amount_minor": parse_amount(message.amount, message.currency)}
 
 
@@ -166,10 +168,12 @@ def _nothing(_message: Any, _loan_currency: str) -> dict[str, Any]:
 def _terms(schedule: facts.Schedule, currency: str) -> Terms:
     if isinstance(schedule, facts.GivenSchedule):
         return tuple(_instalments(schedule, currency))
+    amount: str | None = None
+    kind: Literal["annuity", "equal_principal", "bullet"] = "bullet"
     if isinstance(schedule, facts.AnnuitySchedule):
         kind, amount = "annuity", schedule.amount
-    else:
-        kind, amount = ("equal_principal" if isinstance(schedule, facts.EqualPrincipalSchedule) else "bullet"), None
+    elif isinstance(schedule, facts.EqualPrincipalSchedule):
+        kind = "equal_principal"
     return Generated(
         kind=kind,
         first_due=day_of(schedule.first_due),
@@ -231,3 +235,40 @@ def _client_fact(told: Told, known: Mapping[str, Told]) -> ClientFact:
         target=told.target,
         **fields,
     )
+
+
+_PROJECT_KINDS = {
+    facts.ProjectRegistered.type: ProjectKind.REGISTERED,
+    facts.ProjectReported.type: ProjectKind.REPORTED,
+}
+
+
+def _project_fact(told: Told, known: Mapping[str, Told], depth: int) -> ProjectFact:
+    message = told.message
+    fields: dict[str, Any] = {}
+    if isinstance(message, facts.ProjectRegistered):
+        fields = {"currency": message.currency, "attributes": attributes_in(message.attributes)}
+    elif isinstance(message, facts.ProjectReported):
+        fields = _reported(message)
+    else:
+        wanted = _replaced(told, known, depth)
+        if wanted is not None and (wanted.type == _CORRECTED or wanted.type in _PROJECT_KINDS):
+            fields = {"replacement": _project_fact(wanted, known, depth + 1)}
+    return ProjectFact(
+        kind=_PROJECT_KINDS.get(told.type, ProjectKind.CORRECTED),
+        day=day_of(message.value_date),
+        known_at_us=told.known_at_us,
+        id=told.event_id,
+        target=told.target,
+        **fields,
+    )
+
+
+def _reported(message: facts.ProjectReported) -> dict[str, Any]:
+    forecast, budget, currency = message.forecast_completion, message.budget, message.currency
+    return {
+        "forecast": None if forecast is None else day_of(forecast),
+        "phase": message.phase or "",
+        "currency": currency or "",
+        "budget_minor": None if budget is None or currency is None else parse_amount(budget, currency),
+    }

@@ -1,9 +1,9 @@
 """Alerts and their numbered revisions (D12)."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Row, and_, func, select, tuple_
+from sqlalchemy import and_, func, select, tuple_
 
 from services.risk.store.keys import among
 from services.risk.store.tables import ALERT, ALERT_REVISION
@@ -119,9 +119,8 @@ async def alerts_then(
         .subquery()
     )
     where = [tuple_(ALERT.c.as_of, ALERT.c.id) > tuple_(*after)]
-    for name in ("book", "indicator", "segment"):
-        if (value := getattr(wanted, name)) is not None:
-            where.append(ALERT.c[name] == value)
+    fixed = wanted._replace(state=None, level=None)._asdict()
+    where += [ALERT.c[name] == value for name, value in fixed.items() if value is not None]
     rows = await tx.rows(
         select(ALERT.c.as_of, ALERT.c.id, ALERT_REVISION.c.body)
         .join(last, last.c.alert == ALERT.c.id)
@@ -150,7 +149,7 @@ async def feed_of_book(tx: Tx, book: str, after: int, limit: int) -> list[Revisi
 
 async def count_open(tx: Tx, book: str) -> dict[str, int]:
     """Return the number of open alerts of a book by level."""
-    rows: Sequence[Row[Any]] = await tx.rows(
+    rows = await tx.rows(
         select(ALERT.c.level, func.count()).where(ALERT.c.book == book, ALERT.c.state == "open").group_by(ALERT.c.level)
     )
-    return {row[0]: row[1] for row in rows}
+    return {row.level: row[1] for row in rows}

@@ -94,9 +94,8 @@ async def lanes_closed(tx: Tx, book: str) -> dict[int, tuple[Day, int]]:
 async def closed_through(tx: Tx, book: str, partitions: int) -> Day | None:
     """Return the book's last closed day: the least over all lanes; None while a lane does not know the book."""
     lanes = await lanes_closed(tx, book)
-    if any(partition not in lanes for partition in range(partitions)):
-        return None
-    return min(lanes[partition][0] for partition in range(partitions))
+    days = {partition: day for partition, (day, _) in lanes.items()}
+    return _least(days, partitions)
 
 
 async def closes_since(tx: Tx, book: str, day: Day) -> list[tuple[Day, int]]:
@@ -117,7 +116,10 @@ async def closed_through_then(tx: Tx, book: str, partitions: int, known_at_us: i
         .where(CLOSE.c.book == book, CLOSE.c.known_at <= known_at_us)
         .group_by(CLOSE.c.partition)
     )
-    days = {row[0]: row[1] for row in rows}
+    return _least({row[0]: row[1] for row in rows}, partitions)
+
+
+def _least(days: dict[int, Day], partitions: int) -> Day | None:
     if any(partition not in days for partition in range(partitions)):
         return None
     return min(days[partition] for partition in range(partitions))
@@ -159,9 +161,7 @@ async def save_evaluator(tx: Tx, book: str, evaluator: Evaluator) -> bool:
     touched = await tx.execute(
         update(EVALUATOR)
         .where(EVALUATOR.c.book == book, EVALUATOR.c.owner == evaluator.owner, EVALUATOR.c.epoch == evaluator.epoch)
-        .values(
-            evaluated_through=evaluator.evaluated_through, final_month=evaluator.final_month, feed=evaluator.feed
-        )
+        .values(evaluated_through=evaluator.evaluated_through, final_month=evaluator.final_month, feed=evaluator.feed)
     )
     return touched == 1
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 
 from services.risk.store.keys import among
 from services.risk.store.tables import LEDGER
 from shared.db.port import Tx
+from shared.kernel.days import Day
 
 LedgerRow = tuple[str, str, int, int, str, str, str, str, int, int, int, str, str, bytes]
 """One row in the order of `COLUMNS`."""
@@ -54,3 +55,9 @@ async def facts_of(tx: Tx, subjects: Iterable[str], known_at_us: int | None = No
     for row in await tx.rows(statement):
         found.setdefault(row.subject, []).append(row)
     return found
+
+
+async def last_value_date(tx: Tx, book: str, day: Day) -> Day | None:
+    """Return the latest value date of a book's facts up to a day."""
+    row = await tx.row(select(func.max(LEDGER.c.value_date)).where(LEDGER.c.book == book, LEDGER.c.value_date <= day))
+    return None if row is None else row[0]

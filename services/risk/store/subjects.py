@@ -8,6 +8,7 @@ from sqlalchemy import Row, select, update
 from services.risk.store.keys import among
 from services.risk.store.tables import CLIENT, LOAN, PROJECT
 from shared.db.port import Tx
+from shared.kernel.days import Day
 
 LOAN_COLUMNS = tuple(column.name for column in LOAN.columns)
 PROJECT_COLUMNS = tuple(column.name for column in PROJECT.columns)
@@ -150,3 +151,32 @@ async def projects_of_client(tx: Tx, book: str, client: str, limit: int) -> Sequ
         .order_by(PROJECT.c.project)
         .limit(limit)
     )
+
+
+async def heaviest_loans(
+    tx: Tx, book: str, limit: int, due_by: Day | None = None, ended: tuple[Day, Day] | None = None
+) -> list[tuple[str, bytes]]:
+    """Return (id, state) of the heaviest loans with something uncovered that was due by a day, or that ended between
+    two days; without either of all active ones."""
+    where = [LOAN.c.book == book, LOAN.c.state.is_not(None)]
+    if ended is not None:
+        where += [LOAN.c.end_day >= ended[0], LOAN.c.end_day <= ended[1], LOAN.c.status == "charged_off"]
+    elif due_by is not None:
+        where.append(LOAN.c.oldest_due <= due_by)
+    else:
+        where.append(LOAN.c.status == "active")
+    rows = await tx.rows(
+        select(LOAN.c.loan, LOAN.c.state).where(*where).order_by(LOAN.c.weight_minor.desc(), LOAN.c.loan).limit(limit)
+    )
+    return [(row.loan, row.state) for row in rows]
+
+
+async def projects_of_book(tx: Tx, book: str, limit: int) -> list[tuple[str, bytes]]:
+    """Return (id, state) of a book's projects by id."""
+    rows = await tx.rows(
+        select(PROJECT.c.project, PROJECT.c.state)
+        .where(PROJECT.c.book == book, PROJECT.c.state.is_not(None))
+        .order_by(PROJECT.c.project)
+        .limit(limit)
+    )
+    return [(row.project, row.state) for row in rows]

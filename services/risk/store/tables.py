@@ -86,13 +86,17 @@ LOAN = Table(
     Column("partition", Integer, nullable=False),
     Column("currency", Text, nullable=False),
     Column("status", Text, nullable=False),
-    Column("principal_minor", BigInteger, nullable=False),
+    Column("weight_minor", BigInteger, nullable=False),
     Column("oldest_due", Integer, nullable=True),
+    Column("end_day", Integer, nullable=True),
     Column("state", LargeBinary, nullable=True),
     Index("loan_client", "book", "client"),
-    Index("loan_principal", "book", "currency", "principal_minor"),
+    Index("loan_weight", "book", "status", "weight_minor"),
+    Index("loan_oldest_due", "book", "oldest_due"),
+    Index("loan_end_day", "book", "end_day"),
 )
-"""The saved state from which the live path goes on; absent when the facts so far make no loan."""
+"""The saved state from which the live path goes on; absent when the facts so far make no loan. `weight_minor` is the
+principal, or what it was before the loan ended."""
 
 PROJECT = Table(
     "project",

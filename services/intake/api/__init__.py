@@ -1,0 +1,16 @@
+"""Intake over HTTP: parse, open one transaction, call one handler, shape the reply."""
+
+from fastapi import APIRouter
+
+from services.intake.api import books, clients, facts, loans, projects, quarantine
+from services.intake.api.edge import Front
+
+PREFIX = "/intake/v1"
+
+
+def make_router(front: Front) -> APIRouter:
+    """Return all routes of intake."""
+    router = APIRouter(prefix=PREFIX)
+    for part in (books, clients, loans, projects, facts, quarantine):
+        part.add_routes(router, front)
+    return router

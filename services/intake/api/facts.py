@@ -1,0 +1,176 @@
+"""Facts as CloudEvents, one or many, and what became of them."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from services.intake import metrics
+from services.intake.api.documents import PROBLEMS_READ, PROBLEMS_WRITE, bodies, event_schema, replies
+from services.intake.api.edge import Front, IdempotencyKey, invalid, once, printable, read_bytes, replied
+from services.intake.api.resources import conflict
+from services.intake.domain.findings import ID_LENGTH_MAX, SOURCE_LENGTH_MAX
+from services.intake.handlers.accept import accept_facts
+from services.intake.handlers.explaining import explain_wrong
+from services.intake.handlers.facts_in import WRONG, IncomingFact, Refusal, read_event
+from services.intake.handlers.outcomes import Outcome, refused
+from services.intake.handlers.telling import FactTold, find_fact
+from shared.db.port import Tx
+from shared.problem import Problem
+from shared.security.rights import requires
+
+ONE, BATCH, LINES = "application/cloudevents+json", "application/cloudevents-batch+json", "application/x-ndjson"
+_OUTCOMES = ("accepted", "repeated", "waiting", "quarantined", "refused", "conflict")
+_decode_batch = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+class FactsAnswer(msgspec.Struct, gc=False, kw_only=True):
+    """What became of each fact, in order, and how many of each."""
+
+    items: list[Outcome]
+    accepted: int
+    repeated: int
+    waiting: int
+    quarantined: int
+    refused: int
+    conflict: int
+
+
+def add_routes(router: APIRouter, front: Front) -> None:
+    """Add the routes under `/facts`."""
+    event = event_schema()
+
+    @router.post(
+        "/facts",
+        summary="Send facts",
+        tags=["facts"],
+        dependencies=[requires("facts:write")],
+        responses=replies(
+            {
+                200: ("What became of each fact, in order", FactsAnswer),
+                202: ("A single fact is kept: it waits for something not known yet, or for a person", FactsAnswer),
+            },
+            *PROBLEMS_WRITE,
+        ),
+        openapi_extra=bodies({ONE: event, BATCH: {"type": "array", "items": event}, LINES: {"type": "string"}}),
+    )
+    async def post_facts(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+        """Take one CloudEvent, a batch of them, or one per line; each is answered for itself.
+
+        A single fact that is malformed is a 422, one whose id was used for another a 409; in a batch they are items.
+        """
+        content = await read_bytes(request, front, (ONE, BATCH, LINES))
+        raw = _cut(request, content, front.settings.max_batch_facts)
+        if request.headers["content-type"].lower().startswith(ONE):
+            return await _take_one(request, front, content, idempotency_key)
+        return await _take_many(request, front, content, raw, idempotency_key)
+
+    @router.get(
+        "/facts/{id:path}",
+        summary="See what became of a fact",
+        tags=["facts"],
+        dependencies=[requires("facts:read")],
+        responses=replies({200: ("What became of it", FactTold)}, *PROBLEMS_READ, 404, 409),
+    )
+    async def get_fact(
+        identity: Annotated[str, Path(alias="id", min_length=1, max_length=ID_LENGTH_MAX)],
+        source: Annotated[str | None, Query(min_length=1, max_length=SOURCE_LENGTH_MAX)] = None,
+    ) -> Response:
+        """Tell by the producer's id, or by the event id that was answered when it was sent."""
+        printable(id=identity, source=source)
+        async with front.database.read() as tx:
+            facts = (await find_fact(tx, identity, source)).facts
+        if not facts:
+            raise Problem("unknown-fact", 404, "No such fact", "It was never received, or refused when it was sent.")
+        if len(facts) > 1:
+            sources = ", ".join(sorted({fact.source for fact in facts}))
+            raise Problem("ambiguous-id", 409, "Several facts have this id", f"Add ?source=, one of: {sources}.")
+        return replied(facts[0])
+
+
+def _cut(request: Request, content: bytes, items_max: int) -> Sequence[bytes | msgspec.Raw]:
+    """Return the events of a batch as they lie in the body; Problem 400 or 413."""
+    kind = request.headers["content-type"].lower()
+    if kind.startswith(BATCH):
+        try:
+            raw: Sequence[bytes | msgspec.Raw] = _decode_batch(content)
+        except WRONG as error:
+            wrong = explain_wrong(str(error))
+            raise Problem("malformed-json", 400, "The body is not a JSON array", wrong) from None
+    elif kind.startswith(LINES):
+        raw = [line for line in content.split(b"\n") if line.strip()]
+    else:
+        raw = [content]
+    if len(raw) > items_max:
+        raise Problem("too-many-facts", 413, "Too many facts", f"At most {items_max} facts in one request.")
+    return raw
+
+
+async def _take_one(request: Request, front: Front, content: bytes, key: str | None) -> Response:
+    now = front.clock.now()
+    fact = read_event(content, now, front.desk.bounds)
+    if isinstance(fact, Refusal):
+        metrics.count_facts("http", [("refused", "")])
+        raise invalid(fact.findings)
+
+    async def work(tx: Tx) -> Response:
+        (outcome,) = await accept_facts(tx, front.desk, [fact], now)
+        _count([outcome])
+        if outcome.outcome == "conflict":
+            raise conflict(outcome)
+        if outcome.outcome == "refused":
+            raise invalid(outcome.errors)
+        kept = outcome.outcome in ("waiting", "quarantined")
+        return replied(_answer([outcome]), 202 if kept else 200)
+
+    return await once(request, front, key, content, work)
+
+
+async def _take_many(
+    request: Request, front: Front, content: bytes, raw: Sequence[bytes | msgspec.Raw], key: str | None
+) -> Response:
+    """Take facts in, so many per transaction; the last one also remembers the reply under the idempotency key.
+
+    After a crash between two transactions the same request goes through the first ones again, where all is repeated.
+    """
+    size = front.settings.transaction_facts
+    parts = [raw[start : start + size] for start in range(0, len(raw), size)] or [[]]
+    outcomes: list[Outcome] = []
+    for part in parts[:-1]:
+        read = _read(front, part)
+        async with front.database.transaction() as tx:
+            told = await _accept(tx, front, read)
+        front.bell.ring()
+        _count(told)
+        outcomes += told
+        await asyncio.sleep(0)
+    read = _read(front, parts[-1])
+
+    async def work(tx: Tx) -> Response:
+        return replied(_answer(outcomes + await _accept(tx, front, read)))
+
+    return await once(request, front, key, content, work)
+
+
+def _read(front: Front, part: Sequence[bytes | msgspec.Raw]) -> list[IncomingFact | Refusal]:
+    now, bounds = front.clock.now(), front.desk.bounds
+    return [read_event(one, now, bounds) for one in part]
+
+
+async def _accept(tx: Tx, front: Front, read: Sequence[IncomingFact | Refusal]) -> list[Outcome]:
+    understood = [one for one in read if isinstance(one, IncomingFact)]
+    told = iter(await accept_facts(tx, front.desk, understood, front.clock.now()) if understood else ())
+    return [refused(one) if isinstance(one, Refusal) else next(told) for one in read]
+
+
+def _answer(outcomes: list[Outcome]) -> FactsAnswer:
+    counts: dict[str, Any] = dict.fromkeys(_OUTCOMES, 0)
+    counts.update(Counter(one.outcome for one in outcomes))
+    return FactsAnswer(items=outcomes, **counts)
+
+
+def _count(outcomes: Sequence[Outcome]) -> None:
+    metrics.count_facts("http", [(one.outcome, one.reasons[0] if one.reasons else "") for one in outcomes])

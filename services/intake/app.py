@@ -1,0 +1,52 @@
+"""Composition root of intake: routes, the subscription to `tocsin.facts`, and what they work with, in one view."""
+
+from datetime import date
+
+from services.intake import metrics
+from services.intake.api import make_router
+from services.intake.api.edge import Front
+from services.intake.handlers.consume import keep_undigestible, take_records
+from services.intake.handlers.desk import Desk
+from services.intake.handlers.facts_in import Bounds
+from services.intake.settings import IntakeSettings
+from services.intake.store.tables import HOUSE, METADATA
+from shared.db.port import Database, Tx
+from shared.events.base import Topic
+from shared.log.port import Record
+from shared.runtime.bell import Bell
+from shared.runtime.service import Batch, Platform, Service, Subscription
+
+__all__ = ["METADATA", "build"]
+
+
+def build(settings: IntakeSettings, platform: Platform, database: Database) -> Service:
+    """Compose intake on a platform and its own database; opens nothing and asks nothing."""
+    bounds = Bounds(settings.max_fact_bytes, date(settings.latest_forecast_year, 12, 31))
+    desk = Desk(HOUSE, bounds, platform.partitions)
+    bell = Bell()
+    front = Front(database, desk, platform.clock, settings, bell)
+    return Service(
+        name="intake",
+        router=make_router(front),
+        database=database,
+        house=HOUSE,
+        wake_relay=bell,
+        subscriptions=(_facts(desk, platform),),
+        publishes=(Topic.INTAKE,),
+    )
+
+
+def _facts(desk: Desk, platform: Platform) -> Subscription:
+    counted: dict[int, list[tuple[str, str]]] = {}
+
+    async def handle(tx: Tx, batch: Batch) -> None:
+        outcomes = await take_records(tx, desk, batch.records, platform.clock.now())
+        counted[batch.partition] = [(one.outcome, one.reasons[0] if one.reasons else "") for one in outcomes]
+
+    async def dead_letter(tx: Tx, record: Record, error: str) -> None:
+        await keep_undigestible(tx, record, error, platform.clock.now())
+
+    def after_commit(batch: Batch) -> None:
+        metrics.count_facts("topic", counted.pop(batch.partition, ()))
+
+    return Subscription(topic=Topic.FACTS, handle=handle, dead_letter=dead_letter, after_commit=after_commit)

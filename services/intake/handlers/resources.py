@@ -1,0 +1,46 @@
+"""Facts that come as resources: the fields of one fact, some of them told by the address they are posted to."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from services.intake.domain.findings import Finding
+from services.intake.handlers.explaining import explain_wrong
+from services.intake.handlers.facts_in import WRONG, Bounds, IncomingFact, Refusal, read_body
+from shared.kernel.ids import new_id
+
+_encode = msgspec.json.encode
+_decode = msgspec.json.decode
+
+
+def read_resource(
+    fact_type: str, body: bytes, told: Mapping[str, str], source: str, now: datetime, bounds: Bounds
+) -> IncomingFact | Refusal:
+    """Read a posted resource: `told` are fields from its address, `source` holds when the body names none.
+
+    Without an `id` the fact gets a new one, so that only an idempotency key makes the same post again the same fact.
+    """
+    try:
+        fields = _decode(body)
+    except WRONG as error:
+        return Refusal("", source, fact_type, (Finding("", explain_wrong(str(error))),))
+    if not isinstance(fields, dict):
+        return Refusal("", source, fact_type, (Finding("", "is not a JSON object"),))
+    found = []
+    named = {"id": fields.pop("id", None), "source": fields.pop("source", None)}
+    for name, value in named.items():
+        if value is not None and not isinstance(value, str):
+            found.append(Finding(f"/{name}", "is a string"))
+            named[name] = None
+    for name, value in told.items():
+        if name in fields and fields[name] != value:
+            found.append(Finding(f"/{name}", "differs from the address"))
+        fields[name] = value
+    origin_id = new_id() if named["id"] is None else named["id"]
+    source = source if named["source"] is None else named["source"]
+    read = read_body(origin_id, source, fact_type, _encode(fields), now, bounds)
+    if not found:
+        return read
+    more = read.findings if isinstance(read, Refusal) else ()
+    return Refusal(origin_id, source, fact_type, (*found, *more))

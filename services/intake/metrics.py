@@ -1,0 +1,17 @@
+"""Every metric that intake exports; labels hold words of the catalogue and of `domain.reasons`, never ids."""
+
+from collections import Counter as Tally
+from collections.abc import Iterable
+
+from prometheus_client import Counter
+
+FACTS = Counter("tocsin_intake_facts_total", "Facts received, by what became of them", ["way", "outcome", "reason"])
+BOOKS_OPENED = Counter("tocsin_intake_books_opened_total", "Books opened")
+DAYS_CLOSED = Counter("tocsin_intake_days_closed_total", "Closes that moved a book's day")
+DISMISSED = Counter("tocsin_intake_dismissed_total", "Quarantined facts dismissed by a person")
+
+
+def count_facts(way: str, told: Iterable[tuple[str, str]]) -> None:
+    """Count facts that came by `http` or `topic`, each with its outcome and first reason."""
+    for (outcome, reason), number in Tally(told).items():
+        FACTS.labels(way, outcome, reason).inc(number)

@@ -1,0 +1,122 @@
+"""Which loans and projects weigh most in an indicator's numerator: named in explanations, never counted from here.
+
+Judged on the saved state, so only a book's latest period can be told. The counters are what figures come from.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from services.risk.domain.book import BookTerms
+from services.risk.domain.default_path import DEFAULT_DPD
+from services.risk.domain.explanation import Subject
+from services.risk.domain.flows import falls_due
+from services.risk.domain.loan_state import LoanState, Status
+from services.risk.domain.project import SLIP_DAYS, ProjectState
+from services.risk.domain.segments import PORTFOLIO, SegmentLog
+from shared.kernel.days import Day, Month, format_day, month_of, month_start
+
+
+class Point(NamedTuple):
+    """Where figures are read: the month and the day at whose close levels stand, in which segment."""
+
+    month: Month
+    as_of: Day
+    segment: str
+    terms: BookTerms
+
+
+def loan_in(indicator: str, name: str, state: LoanState, point: Point) -> Subject | None:
+    """Return a loan as part of an indicator's numerator, None when it is not in it (or that cannot be told)."""
+    judge = _LOANS.get(indicator)
+    if judge is None or not _lies_in(state.segments, point):
+        return None
+    what = judge(state, point)
+    return None if what is None else Subject(name, what, weight_minor(state), state.currency)
+
+
+def project_in(indicator: str, name: str, state: ProjectState, point: Point) -> Subject | None:
+    """Return a project as part of an indicator's numerator, None when it is not in it."""
+    latest, before = state.latest, state.before
+    if indicator != "project_slip_rate" or latest is None or before is None or not _lies_in(state.segments, point):
+        return None
+    slip_days = latest.completion - before.completion
+    if state.month != point.month or slip_days < SLIP_DAYS:
+        return None
+    return Subject(name, f"completion {slip_days} days later, {format_day(latest.completion)}")
+
+
+def weight_minor(state: LoanState) -> int:
+    """Return the principal, or what it was at the start of the month in which the loan ended."""
+    return state.principal_minor if state.status is Status.ACTIVE else state.start_principal_minor
+
+
+def candidates_due_by(indicator: str, as_of: Day, terms: BookTerms) -> Day | None:
+    """Return until when the oldest uncovered instalment of a loan in the numerator fell due; None: that says nothing.
+
+    A day too late at most by the moves of the calendar, which only makes more candidates.
+    """
+    days = {"par30": 30, "par60": 60, "par90": 90, "default_rate": DEFAULT_DPD, "repayment_delay_rate": -1}
+    beyond = days.get(indicator)
+    return None if beyond is None else as_of - beyond + terms.dpd_offset
+
+
+def _lies_in(log: SegmentLog, point: Point) -> bool:
+    if point.segment == PORTFOLIO:
+        return True
+    held: tuple[str, ...] = log[0][1] if log else ()
+    for day, segments in log:
+        if day <= point.as_of:
+            held = segments
+    return point.segment in held
+
+
+def _late(days: int) -> Callable[[LoanState, Point], str | None]:
+    def judge(state: LoanState, point: Point) -> str | None:
+        if state.status is not Status.ACTIVE:
+            return None
+        dpd = point.terms.days_past_due(state.oldest_due, point.as_of)
+        if state.restructured_until > point.as_of:
+            dpd = max(dpd, state.dpd_floor)
+        return f"{dpd} days past due" if dpd > days else None
+
+    return judge
+
+
+def _missed(state: LoanState, point: Point) -> str | None:
+    if state.status is not Status.ACTIVE or state.paid_month == point.month or not falls_due(state, point.month):
+        return None
+    return "due and nothing paid in the month"
+
+
+def _delayed(state: LoanState, point: Point) -> str | None:
+    oldest = state.oldest_due
+    if state.status is not Status.ACTIVE or oldest is None or month_of(oldest) > point.month:
+        return None
+    return "an instalment of the month is uncovered" if falls_due(state, point.month) else None
+
+
+def _charged_off(state: LoanState, point: Point) -> str | None:
+    if state.status is not Status.CHARGED_OFF or month_of(state.end_day) != point.month:
+        return None
+    return f"charged off on {format_day(state.end_day)}"
+
+
+def _defaulted(state: LoanState, point: Point) -> str | None:
+    if (charged_off := _charged_off(state, point)) is not None:
+        return charged_off
+    if state.status is not Status.ACTIVE:
+        return None
+    dpd = point.terms.days_past_due(state.oldest_due, point.as_of)
+    at_start = point.terms.days_past_due(state.oldest_due, month_start(point.month) - 1)
+    return f"{dpd} days past due" if dpd > DEFAULT_DPD >= at_start else None
+
+
+_LOANS: dict[str, Callable[[LoanState, Point], str | None]] = {
+    "missed_payment_rate": _missed,
+    "repayment_delay_rate": _delayed,
+    "default_rate": _defaulted,
+    "charge_off_rate": _charged_off,
+    "par30": _late(30),
+    "par60": _late(60),
+    "par90": _late(90),
+}

@@ -1,0 +1,82 @@
+"""One evaluation of one book: what became final is published, what changed is rated, alerts move; all in one commit."""
+
+from typing import NamedTuple
+
+from services.risk.evaluation.alerts import move_alerts
+from services.risk.evaluation.publishing import last_final_month, publish
+from services.risk.evaluation.revisions import write_revisions
+from services.risk.evaluation.state import Dirt, Task
+from services.risk.handlers.fold import Scope, lanes_of
+from services.risk.moments import micros_of
+from services.risk.store import alerts, books, counters, marks, policies
+from services.risk.store.marks import Mark
+from services.risk.store.tables import HOUSE
+from shared.db import outbox
+from shared.db.port import Tx
+from shared.runtime.crashpoint import crash_point
+
+MARKS_MAX = 20_000
+"""Marks that one evaluation takes; the next one takes the rest."""
+
+
+class Evaluated(NamedTuple):
+    """What an evaluation did."""
+
+    marks: int
+    values: int
+    revisions: int
+    more: bool
+    """Marks are left."""
+
+
+class Fenced(Exception):
+    """Another process owns the book's evaluator now; nothing was written."""
+
+
+async def evaluate_book(tx: Tx, book: str, scope: Scope) -> Evaluated | None:
+    """Evaluate a book in a snapshot transaction; None when this process does not own its evaluator.
+
+    Takes the evaluator's row first, so that two evaluations of a book never interleave, whoever believes to own it.
+    """
+    evaluator = await books.hold_evaluator(tx, book, scope.owner)
+    stored = await books.book_named(tx, book)
+    if evaluator is None or stored is None:
+        return None
+    found = await marks.marks_of(tx, book, MARKS_MAX)
+    taken = _whole_origins(found) if len(found) == MARKS_MAX else found
+    terms = stored.terms
+    closed = await books.closed_through(tx, book, await lanes_of(tx, scope))
+    closed_through = max(evaluator.evaluated_through, terms.first_day - 1 if closed is None else closed)
+    task = Task(
+        book=book,
+        terms=terms,
+        evaluator=evaluator,
+        closed_through=closed_through,
+        final_month=await last_final_month(tx, terms, evaluator.final_month, closed_through),
+        dirt=Dirt(taken),
+        segments=await counters.segments_of(tx, book),
+        history=await policies.policy_history(tx),
+        now_us=micros_of(tx.now),
+    )
+    changed = await publish(tx, task)
+    moved = await move_alerts(tx, task, changed)
+    written = await write_revisions(tx, task, moved, scope.partitions)
+    await alerts.save_alerts(tx, written.alerts, written.revisions)
+    if written.messages:
+        await outbox.put(tx, HOUSE, written.messages)
+    crash_point("evaluate.before_marks")
+    await marks.drop_marks(tx, book, {mark.origin for mark in taken})
+    after = evaluator._replace(
+        evaluated_through=task.closed_through,
+        final_month=task.final_month,
+        feed=evaluator.feed + len(written.revisions),
+    )
+    if not await books.save_evaluator(tx, book, after):
+        raise Fenced(book)
+    return Evaluated(len(taken), len(changed), len(written.revisions), len(taken) < len(found))
+
+
+def _whole_origins(found: list[Mark]) -> list[Mark]:
+    """Leave the last origin out, unless it is the only one: its marks may not all be there, and go together."""
+    last = found[-1].origin
+    return [mark for mark in found if mark.origin != last] or found

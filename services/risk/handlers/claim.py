@@ -1,0 +1,15 @@
+"""Taking over a lane: the evaluators of the books that belong to it come along (D16)."""
+
+from services.risk.handlers.fold import EVALUATE, Scope, lanes_of
+from services.risk.store import books
+from shared.db.port import Tx
+from shared.log.lanes import lane_of
+
+
+async def take_over(tx: Tx, partition: int, scope: Scope) -> None:
+    """Own the evaluators of a lane's books; the owner before is fenced at its next evaluation."""
+    partitions = await lanes_of(tx, scope)
+    mine = [book for book in await books.all_evaluated_books(tx) if lane_of(book, partitions) == partition]
+    if mine:
+        await books.take_evaluators(tx, mine, scope.owner)
+        await tx.wake(EVALUATE, "")

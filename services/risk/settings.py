@@ -1,0 +1,17 @@
+"""Settings of the risk service, read once from the environment (`TOCSIN_*`)."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class RiskSettings(BaseSettings):
+    """Bounds of the evaluator and of what is read over HTTP."""
+
+    model_config = SettingsConfigDict(env_prefix="TOCSIN_", extra="ignore", frozen=True)
+
+    evaluate_poll_s: float = Field(
+        default=1.0, ge=0.05, le=60.0, description="Seconds after which the evaluator looks for work unasked"
+    )
+    max_policy_bytes: int = Field(
+        default=1024 * 1024, ge=1024, le=16 * 1024 * 1024, description="Bytes of one policy text at most"
+    )

@@ -1,0 +1,99 @@
+"""The evaluator's loop: rates the books that this process owns, woken by commits, with a slow poll as a net (D16)."""
+
+import asyncio
+from contextlib import suppress
+from time import perf_counter
+
+from sqlalchemy.exc import DBAPIError
+
+from services.risk import metrics
+from services.risk.evaluation.run import Evaluated, Fenced, evaluate_book
+from services.risk.handlers.fold import EVALUATE, Scope
+from services.risk.store import alerts, books
+from shared.db.port import Database, DatabaseUnavailable
+from shared.runtime.backoff import Backoff
+from shared.runtime.bell import Bell
+from shared.runtime.service import Limits, Worker
+from shared.telemetry import logger
+
+_log = logger("evaluator")
+_LEVELS = ("amber", "red")
+
+
+class EvaluatorLoop:
+    """Evaluates books, one transaction each."""
+
+    def __init__(self, database: Database, scope: Scope, bell: Bell, wake_relay: Bell, poll_s: float) -> None:
+        """`bell` is rung when a batch has been committed in this process."""
+        self._database, self._scope = database, scope
+        self._bell, self._wake_relay, self._poll_s = bell, wake_relay, poll_s
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Evaluate until `stop`; passing faults are tried again, others stop the process."""
+        backoff = Backoff(Limits())
+        listening = asyncio.create_task(self._listen(), name="evaluator-listen")
+        stopping = asyncio.create_task(_ring_at(stop, self._bell), name="evaluator-stop")
+        try:
+            while not stop.is_set():
+                try:
+                    busy = await self.evaluate_all()
+                except (DatabaseUnavailable, Fenced) as error:
+                    # A snapshot that lost a race, or a database that is away: nothing was written, look again.
+                    metrics.EVALUATION_RETRIES.inc()
+                    _log.warning("evaluation_retried", reason=str(error))
+                    await backoff.pause(stop)
+                    continue
+                backoff.reset()
+                if not busy:
+                    await self._bell.wait(self._poll_s)
+        finally:
+            for task in (listening, stopping):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    async def evaluate_all(self) -> bool:
+        """Evaluate every owned book that has marks; tell whether there was any."""
+        async with self._database.read() as tx:
+            names = await books.books_to_evaluate(tx, self._scope.owner)
+        for name in names:
+            await self.evaluate(name)
+        return bool(names)
+
+    async def evaluate(self, book: str) -> Evaluated | None:
+        """Evaluate one book in one transaction."""
+        began = perf_counter()
+        async with self._database.transaction(snapshot=True) as tx:
+            done = await evaluate_book(tx, book, self._scope)
+            levels = await alerts.count_open(tx, book) if done is not None and done.revisions else None
+        if done is None:
+            return None
+        metrics.EVALUATIONS.inc()
+        metrics.EVALUATION_SECONDS.observe(perf_counter() - began)
+        metrics.MARKS_TAKEN.inc(done.marks)
+        if levels is not None:
+            for level in _LEVELS:
+                metrics.ALERTS_OPEN.labels(book, level).set(levels.get(level, 0))
+            self._wake_relay.ring()
+        return done
+
+    async def _listen(self) -> None:
+        """Take wake-ups from other processes; without them the poll still finds the work."""
+        while True:
+            try:
+                async for _ in self._database.listen(EVALUATE):
+                    self._bell.ring()
+                return
+            except (DatabaseUnavailable, DBAPIError) as error:
+                _log.warning("listen_again", reason=str(error))
+                await asyncio.sleep(self._poll_s)
+
+
+async def _ring_at(stop: asyncio.Event, bell: Bell) -> None:
+    await stop.wait()
+    bell.ring()
+
+
+def evaluator(database: Database, scope: Scope, bell: Bell, wake_relay: Bell, poll_s: float) -> Worker:
+    """Return the worker that evaluates the books of this process."""
+    return Worker("evaluator", EvaluatorLoop(database, scope, bell, wake_relay, poll_s).run)

@@ -1,0 +1,86 @@
+"""A running embedded system as a process of its own, and the command line against it."""
+
+import contextlib
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+
+import pytest
+
+from tocsin.cli import main
+from tocsin.client import Address, Client
+from tocsin.demo.child import ServedSystem
+
+
+class Ran(NamedTuple):
+    """What a command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """Return what it printed, decoded."""
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+
+class Served:
+    """A system in a folder, which may be killed and started again, and the command line pointed at it."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.process = ServedSystem(data)
+        self.address: Address = self.process.wait_until_ready()
+
+    def client(self) -> Client:
+        return Client(self.address)
+
+    def run(self, *arguments: object) -> Ran:
+        """Run one command in this process, its data folder being the system's."""
+        out, err = io.StringIO(), io.StringIO()
+        code = 0
+        environment = {"TOCSIN_DATA": str(self.data), "COLUMNS": "200"}
+        with (
+            mock.patch.dict(os.environ, environment),
+            mock.patch.object(sys, "argv", ["tocsin", *(str(one) for one in arguments)]),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code if isinstance(end.code, int) else 1
+        return Ran(code, out.getvalue(), err.getvalue())
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.kill()
+
+    def start_again(self) -> None:
+        """Start it on the same folder and port."""
+        self.process = ServedSystem(self.data, self.process.port)
+        self.process.wait_until_ready()
+
+
+@contextlib.contextmanager
+def serving(data: Path) -> Iterator[Served]:
+    """Serve from a folder until the body ends; the process must then end by itself on SIGTERM."""
+    served = Served(data)
+    try:
+        yield served
+    finally:
+        code = served.process.stop()
+    assert code == 0, served.process.last_lines()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A fresh system for the tests of one module."""
+    with serving(tmp_path_factory.mktemp("served")) as one:
+        yield one
