@@ -26,7 +26,34 @@ class Address(NamedTuple):
     """Where a system answers, and the key to show there."""
 
     url: str
+    """One address for all services, or one for each: `intake=http://host:8401,risk=http://host:8402`."""
     key: str
+
+    def base_of(self, path: str) -> str:
+        """Return the address that serves a path such as `/risk/v1/alerts`; NoSystem when none does."""
+        if not self._by_service():
+            return self.url
+        service = path.split("/")[1]
+        try:
+            return self._by_service()[service]
+        except KeyError:
+            raise NoSystem(f"{self.url!r} gives no address of {service}") from None
+
+    def wrong(self) -> str:
+        """Return which part of it is no URL, or nothing."""
+        bases = self._by_service().values() or [self.url]
+        return next((base for base in bases if not base.startswith(("http://", "https://"))), "")
+
+    def is_local(self) -> bool:
+        """Tell whether all of it is on this machine."""
+        bases = self._by_service().values() or [self.url]
+        return all((urlsplit(base).hostname or "") in _LOOPBACK for base in bases)
+
+    def _by_service(self) -> dict[str, str]:
+        if self.url.startswith(("http://", "https://")) or "=" not in self.url:
+            return {}
+        pairs = (part.partition("=") for part in self.url.split(","))
+        return {service.strip(): base.strip().rstrip("/") for service, _, base in pairs}
 
 
 class NoSystem(Exception):
@@ -70,13 +97,14 @@ def find_system(url: str | None, key: str | None, data: Path) -> Address:
         left = {}
     except (OSError, msgspec.MsgspecError) as error:
         raise NoSystem(f"{profile} cannot be read: {error}") from error
-    address = (url or left.get("url") or "").rstrip("/")
-    if not address:
+    found = Address((url or left.get("url") or "").rstrip("/"), key or "")
+    if not found.url:
         raise NoSystem(f"no system is known: start one with `tocsin serve`, or give --url (looked for {profile})")
-    if not address.startswith(("http://", "https://")):
-        raise NoSystem(f"{address!r} is not a URL: it begins with http:// or https://")
-    local = (urlsplit(address).hostname or "") in _LOOPBACK or address == left.get("url")
-    return Address(address, key or (left.get("key", "") if local else ""))
+    if wrong := found.wrong():
+        raise NoSystem(f"{wrong!r} is not a URL: it begins with http:// or https://")
+    if not found.key and (found.is_local() or found.url == left.get("url")):
+        return found._replace(key=left.get("key", ""))
+    return found
 
 
 class Client:
@@ -90,7 +118,7 @@ class Client:
         self._patience_s = patience_s
         self._away = away
         headers = {"authorization": f"Bearer {address.key}"} if address.key else {}
-        self._http = httpx.Client(base_url=address.url, headers=headers, timeout=_TIMEOUT, trust_env=False)
+        self._http = httpx.Client(headers=headers, timeout=_TIMEOUT, trust_env=False)
 
     def __enter__(self) -> "Client":
         """Return itself."""
@@ -144,12 +172,13 @@ class Client:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
+        base = self.address.base_of(path)
         deadline = time.monotonic() + self._patience_s
         delay_s = _DELAY_S
         while True:
             response: httpx.Response | None = None
             try:
-                response = self._http.request(method, path, params=params, content=content, headers=headers)
+                response = self._http.request(method, base + path, params=params, content=content, headers=headers)
                 reason = f"it answers {response.status_code}"
             except httpx.TransportError as error:
                 reason = str(error) or type(error).__name__
@@ -162,7 +191,7 @@ class Client:
             time.sleep(delay_s)
             delay_s = min(delay_s * 2, _DELAY_MAX_S)
         if response is None:
-            raise NoSystem(f"{self.address.url} does not answer: {reason}")
+            raise NoSystem(f"{base} does not answer: {reason}")
         if response.is_success:
             return response
         raise Refused(response.status_code, _problem(response))

@@ -40,6 +40,7 @@ class Claims:
         self._holders[name] = holder
         try:
             number = _number_of(name)
+            held: bool | None = None
             try:
                 held = await self._ask("SELECT pg_try_advisory_lock($1)", number, connect=True)
                 if not held:
@@ -48,8 +49,9 @@ class Claims:
                 with holder:
                     yield True
             finally:
-                # Also after a cancelled attempt, which may have got the lock; without the lock it does nothing.
-                await asyncio.shield(self._give_up(number))
+                # A cancelled attempt may have got the lock too.
+                if held is not False:
+                    await asyncio.shield(self._give_up(number))
         finally:
             del self._holders[name]
 

@@ -53,8 +53,9 @@ def _driver_error(error: DBAPIError) -> BaseException | None:
 
 def _is_outside(error: BaseException | None) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
-        # A closed connection; but a value that does not fit its column is an InterfaceError and a ValueError.
-        return not isinstance(error, ValueError)
+        # A closed connection; but a value that does not fit its column, and two tasks in one transaction, are our own
+        # mistakes under the same name.
+        return not isinstance(error, ValueError) and "another operation" not in str(error)
     if isinstance(error, (OSError, asyncpg.InternalClientError, asyncpg.InvalidCachedStatementError)):
         return True
     state = getattr(error, "sqlstate", None)

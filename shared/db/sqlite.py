@@ -57,7 +57,7 @@ class SqliteTx:
         with outside_faults():
             if self._threads is None:
                 return link.sql.execute(statement, parameters)
-            return await self._threads.run(link, lambda: link.sql.execute(statement, parameters))
+            return await self._threads.query(link, lambda: link.sql.execute(statement, parameters))
 
     async def execute(self, statement: Executable, parameters: Any = None) -> int:
         """Run one statement; return the number of rows it touched."""
@@ -180,7 +180,7 @@ class _Writer:
         if self._in_memory or not self._link.changed():
             self._link.run("COMMIT")
         else:
-            await self._threads.run(self._link, lambda: self._link.run("COMMIT"))
+            await self._threads.run(lambda: self._link.run("COMMIT"))
 
 
 class SqliteDatabase:
@@ -295,7 +295,7 @@ class SqliteDatabase:
             await self._reader_slots.acquire()
         for reader in self._idle:
             reader.close()
-        await self._threads.run(self._writer, self._writer.close)
+        await self._threads.run(self._writer.close)
         self._threads.close()
         for _ in range(READERS):
             self._reader_slots.release()

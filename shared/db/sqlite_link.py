@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, CursorResult, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
@@ -133,13 +133,28 @@ class Threads:
         """Start threads: as many as may block at once."""
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="sqlite")
 
-    async def run(self, link: Link, call: Callable[[], T]) -> T:
-        """Return what `call` returns; a cancellation interrupts the statement."""
+    async def run(self, call: Callable[[], T]) -> T:
+        """Return what `call` returns."""
+        return await self._outlast(asyncio.get_running_loop().run_in_executor(self._pool, call))
+
+    async def query(self, link: Link, call: Callable[[], CursorResult[Any]]) -> CursorResult[Any]:
+        """Return the result of a read; a cancellation interrupts it."""
         future = asyncio.get_running_loop().run_in_executor(self._pool, call)
+        try:
+            return await self._outlast(future, link.driver.interrupt)
+        except asyncio.CancelledError:
+            # A statement that was not interrupted in time is still active, and would keep the interruption going.
+            if future.exception() is None:
+                future.result().close()
+            raise
+
+    @staticmethod
+    async def _outlast(future: asyncio.Future[T], interrupt: Callable[[], None] | None = None) -> T:
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            link.driver.interrupt()
+            if interrupt is not None and not future.done():
+                interrupt()
             while not future.done():
                 with suppress(asyncio.CancelledError):
                     await asyncio.wait([future])

@@ -10,6 +10,7 @@ from tests.front.tapes import AUTO, PROJECTS
 from tests.support import recompute
 from tests.support.recompute import Series
 from tests.support.served import Served, serving
+from tocsin.demo.tapes import demo_policy
 
 CALM = ("2018-01", "2020-02")
 PERIODS = ("2018-09", "2019-06", "2020-03", "2020-04", "2020-05", "2020-06", "2020-07", "2020-08")
@@ -33,7 +34,10 @@ SLIPS = {"2015-02": (14, 27), "2015-08": (15, 29), "2016-01": (15, 32)}
 @pytest.fixture(scope="module")
 def replayed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("figures")
+    policy = folder / "demo.yaml"
+    policy.write_text(demo_policy())
     with serving(folder / "data") as served:
+        assert served.run("policy", "apply", policy).code == 0
         for profile, files in (("auto_abs", AUTO), ("nyc_projects", PROJECTS)):
             ran = served.run("replay", "--profile", profile, *files, "--rejects", folder / f"{profile}.csv", "--json")
             assert ran.json()["outcomes"] == {"accepted": ran.json()["facts"]}
@@ -102,11 +106,6 @@ def test_slips_of_projects_equal_the_recomputation(replayed: Served) -> None:
 
 
 def test_the_alerts_are_those_of_the_crises(replayed: Served) -> None:
-    from tocsin.demo.tapes import demo_policy
-
-    policy = replayed.data / "demo.yaml"
-    policy.write_text(demo_policy())
-    assert replayed.run("policy", "apply", policy).code == 0
     alerts = replayed.run("alerts", "list", "--json").json()
     found = {(one["indicator"], one["as_of"], one["peak_level"], one["state"]) for one in alerts}
     assert found == {

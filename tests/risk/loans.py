@@ -6,10 +6,13 @@ from services.risk.domain.book import BookTerms
 from services.risk.domain.loan_facts import LoanFact, LoanKind
 from services.risk.domain.schedule import Generated, Instalment
 from services.risk.domain.segments import SegmentMove
-from shared.kernel.days import Day, add_months, parse_day
+from shared.kernel.days import Day, add_months, month_end, month_of, parse_day
 
 FIRST = parse_day("2019-12-20")
-DAYS = st.integers(FIRST, FIRST + 420)
+MONTH_ENDS = [month_end(month_of(FIRST) + number) for number in range(14)]
+TURNS = st.builds(lambda end, after: end + after, st.sampled_from(MONTH_ENDS), st.integers(-1, 3))
+"""Days around the turn of a month, where instalments move and periods close."""
+DAYS = st.one_of(st.integers(FIRST, FIRST + 420), TURNS)
 CURRENCIES = st.sampled_from(["USD"] * 9 + ["EUR"])
 REGIONS = st.sampled_from(["TX", "CA", "NY"])
 _KINDS = (
@@ -64,6 +67,8 @@ def given_terms(draw: st.DrawFn, first: Day) -> tuple[Instalment, ...]:
     principal = draw(st.sampled_from([None, 9_000, 10_000, 20_000]))
     step = draw(st.sampled_from([1, 1, 1, 2, 0]))
     start = first + draw(st.integers(-40, 45))
+    if draw(st.booleans()):
+        start = month_end(month_of(start))
     return tuple(Instalment(add_months(start, step * each), amount, principal) for each in range(number))
 
 
@@ -91,8 +96,9 @@ def facts_of(draw: st.DrawFn, kind: LoanKind, id: str, ids: list[str], bodies: b
     fields: dict[str, object] = {"kind": kind, "day": on, "id": id, "known_at_us": draw(st.integers(0, 3))}
     fields["currency"] = draw(CURRENCIES)
     if kind in (LoanKind.DISBURSED, LoanKind.TAKEN_ON):
-        arrears = draw(given_terms(on - 90)) if kind is LoanKind.TAKEN_ON else ()
-        fields |= {"day": on % 60 + FIRST, "amount_minor": draw(st.sampled_from([60_000, 20_000])), "currency": "USD"}
+        on = on % 60 + FIRST
+        arrears = draw(given_terms(on - 60)) if kind is LoanKind.TAKEN_ON else ()
+        fields |= {"day": on, "amount_minor": draw(st.sampled_from([60_000, 20_000])), "currency": "USD"}
         fields |= {"schedule": draw(any_terms(FIRST + 30)), "arrears": arrears}
         fields["attributes"] = draw(st.sampled_from([{}, {"region": "AZ"}, {"product": "car"}]))
     elif kind is LoanKind.RESTRUCTURED:
@@ -106,7 +112,9 @@ def facts_of(draw: st.DrawFn, kind: LoanKind, id: str, ids: list[str], bodies: b
             other = draw(st.sampled_from(_KINDS))
             fields["replacement"] = draw(facts_of(other, "body", ids, bodies=False))
     else:
-        fields["amount_minor"] = draw(st.sampled_from([10_000, 10_000, 10_000, 5_000, 9_900, 20_000, 35_000, 1]))
+        fields["amount_minor"] = draw(
+            st.sampled_from([10_000, 10_000, 10_000, 5_000, 9_900, 20_000, 35_000, 60_000, 1])
+        )
         if kind is LoanKind.REPAID:
             fields["principal_minor"] = draw(st.sampled_from([None, None, 9_000, 30_000]))
         elif kind is LoanKind.REVERSED:
@@ -123,6 +131,19 @@ def lives(draw: st.DrawFn, size: int = 12) -> list[LoanFact]:
     ids = [f"f{number:02d}" for number in range(len(kinds))]
     facts = [draw(facts_of(kind, id, [*ids, "gone"])) for kind, id in zip(kinds, ids, strict=True)]
     return [_with_fitting_body(each, facts) for each in facts]
+
+
+@st.composite
+def late_lives(draw: st.DrawFn) -> list[LoanFact]:
+    """Loans that fall into default and come back: a long schedule, nothing for months, then payments of all sizes."""
+    start = fact("disbursed", "2019-12-20", amount_minor=140_000, schedule=monthly("2020-01-31", 14, 10_000))
+    late = st.tuples(TURNS, st.sampled_from([1, 10_000, 20_000, 40_000, 60_000]))
+    paid = [
+        LoanFact(kind=LoanKind.REPAID, day=on, known_at_us=0, id=f"p{number}", currency="USD", amount_minor=amount)
+        for number, (on, amount) in enumerate(draw(st.lists(late, min_size=2, max_size=9)))
+        if on > FIRST + 130
+    ]
+    return [start, *paid]
 
 
 def _with_fitting_body(each: LoanFact, facts: list[LoanFact]) -> LoanFact:

@@ -9,13 +9,14 @@ from services.risk.domain.cells import Cells, add
 from services.risk.domain.loan import LoanState, SegmentMove, advance, continues, fold, view
 from services.risk.domain.loan_facts import LoanFact, LoanKind
 from tests.risk import oracle
-from tests.risk.loans import FIRST, MOVES, books, day, fact, lives, monthly
+from tests.risk.loans import FIRST, MOVES, books, day, fact, late_lives, lives, monthly
 
 UNTIL = FIRST + 700
+LIVES = st.one_of(lives(), lives(), late_lives())
 
 
 @settings(max_examples=250, deadline=None)
-@given(facts=lives(), moves=MOVES, terms=books(), seed=st.randoms(use_true_random=False))
+@given(facts=LIVES, moves=MOVES, terms=books(), seed=st.randoms(use_true_random=False))
 def test_fold_equals_the_definitions_whatever_the_order(facts, moves, terms, seed):  # type: ignore[no-untyped-def]
     shuffled = list(facts)
     seed.shuffle(shuffled)
@@ -27,7 +28,7 @@ def test_fold_equals_the_definitions_whatever_the_order(facts, moves, terms, see
 
 
 @settings(max_examples=250, deadline=None)
-@given(facts=lives(), moves=MOVES, terms=books(), seed=st.randoms(use_true_random=False))
+@given(facts=LIVES, moves=MOVES, terms=books(), seed=st.randoms(use_true_random=False))
 def test_live_path_equals_the_fold_in_any_order_of_arrival(facts, moves, terms, seed):  # type: ignore[no-untyped-def]
     arrivals = list(facts)
     if seed.random() < 0.7:

@@ -186,6 +186,13 @@ def test_default_at_the_months_last_close_and_cure_after_three_at_zero() -> None
     assert paid_two_days_later.month("defaulted", "2020-05") == 0
 
 
+def test_a_late_month_end_starts_the_cure_again() -> None:
+    loan = fact("disbursed", "2020-01-10", amount_minor=60_000, schedule=monthly("2020-02-15", 18, 4_000))
+    paid = [_repaid("2020-06-20", 20_000), _repaid("2020-07-20", 1), _repaid("2020-08-20", 30_000)]
+    figures = _Figures([loan, *paid])
+    assert figures.months("performing", "2020-05", "2020-06", "2020-10", "2020-11") == [1, 0, 0, 1]
+
+
 def test_a_loan_taken_on_in_default_starts_so() -> None:
     arrears = (Instalment(day("2019-09-15"), 10_500),)
     loan = fact("taken_on", "2020-01-10", amount_minor=50_000, arrears=arrears, schedule=monthly("2020-02-15", 3, 10_500))  # noqa: E501 # fmt: skip
@@ -213,6 +220,43 @@ def test_restructuring_keeps_its_dpd_in_par_for_twelve_months() -> None:
     shown = view([START, new], [], book(), day("2020-05-01"))
     assert shown is not None
     assert (shown.dpd, shown.par_dpd, shown.restructured) == (0, 65, True)
+
+
+def test_restructured_again_it_keeps_the_higher_dpd() -> None:
+    once = fact("restructured", "2020-06-20", schedule=monthly("2020-07-15", 24, 3_000))
+    again = fact("restructured", "2020-07-10", schedule=monthly("2020-09-15", 24, 3_000))
+    paid = [_repaid(f"2020-{month:02d}-15", 3_000) for month in range(9, 13)]
+    paid += [_repaid(f"2021-{month:02d}-15", 3_000) for month in range(1, 8)]
+    figures = _Figures([START, once, again, *paid])
+    assert [figures.at("par90_loans", on) for on in ("2020-08-01", "2021-07-09", "2021-07-10")] == [1, 1, 0]
+
+
+def test_what_two_restructurings_in_a_month_replaced_was_not_paid_ahead() -> None:
+    once = fact("restructured", "2020-02-16", schedule=monthly("2020-03-15", 24, 3_000))
+    again = fact("restructured", "2020-02-17", schedule=monthly("2020-04-15", 24, 3_000))
+    figures = _Figures([START, once, again])
+    assert [figures.month(name, "2020-02") for name in ("due_loans", "missed_loans", "missed_loans_paid_ahead")] == [
+        1, 1, 0]  # fmt: skip
+    settled = _Figures([START, _repaid("2020-01-20"), once, again])
+    assert settled.month("missed_loans_paid_ahead", "2020-02") == 1
+
+
+def test_on_the_day_of_a_restructuring_the_old_schedule_falls_due() -> None:
+    figures = _Figures([START, fact("restructured", "2020-02-15", schedule=monthly("2020-02-15", 24, 3_000))])
+    assert figures.months("instalments_due", "2020-02", "2020-03") == [1, 1]
+
+
+def test_a_pay_off_on_the_moved_due_date_covers_the_month_before() -> None:
+    loan = fact("disbursed", "2020-01-05", amount_minor=500, schedule=(Instalment(day("2020-02-29"), 500),))
+    figures = _Figures([loan, fact("closed", "2020-03-02")], book(calendar="WEEKENDS"))
+    assert figures.months("instalments_uncovered", "2020-02") == [0]
+
+
+def test_paying_arrears_from_before_the_take_on_changes_no_flow_but_the_payment() -> None:
+    arrears = (Instalment(day("2020-01-05"), 10_500),)
+    loan = fact("taken_on", "2020-01-10", amount_minor=60_000, arrears=arrears, schedule=monthly("2020-01-15", 3, 10_500))  # noqa: E501 # fmt: skip
+    figures = _Figures([loan, _repaid("2020-01-12")])
+    assert [figures.month(name, "2020-01") for name in ("instalments_due", "instalments_uncovered")] == [1, 1]
 
 
 def test_payment_holiday_moves_what_is_uncovered() -> None:

@@ -148,9 +148,12 @@ class TestOutage:
 class TestClaim:
     async def test_is_held_among_processes(self, postgres_dsn: str) -> None:
         async with opened(postgres_dsn) as one, opened(postgres_dsn) as other:
-            async with one.claim("relay t/0") as first:
-                async with other.claim("relay t/0") as second, other.claim("relay t/1") as another:
-                    assert (first, second, another) == (True, False, True)
+            async with (
+                one.claim("relay t/0") as first,
+                other.claim("relay t/0") as second,
+                other.claim("relay t/1") as another,
+            ):
+                assert (first, second, another) == (True, False, True)
             async with other.claim("relay t/0") as second:
                 assert second
 

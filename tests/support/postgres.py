@@ -47,6 +47,7 @@ class PostgresServer:
         self._folder = Path(tempfile.mkdtemp(prefix="tocsin-postgres-"))
         self._data = self._folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
+        self._watch: subprocess.Popen[bytes] | None = None
         self._port = _free_port()
         self.dsn = f"postgresql://tocsin@127.0.0.1:{self._port}/postgres"
         # initdb and postgres refuse to run as root.
@@ -67,6 +68,7 @@ class PostgresServer:
                 raise RuntimeError(f"initdb failed: {self._log()}")
         settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
         self._process = self._run("postgres", "-D", self._data, "-p", str(self._port), *settings)
+        self._watch = self._watch_over(self._process.pid)
         deadline = monotonic() + _START_TIMEOUT_S
         while not self._ready():
             # Between two looks, wait for the one thing that would end the waiting: its exit.
@@ -81,6 +83,9 @@ class PostgresServer:
         process, self._process = self._process, None
         if process is None:
             return
+        if self._watch is not None:
+            self._watch.kill()
+            self._watch.communicate()
         # SIGQUIT is PostgreSQL's crash: its children end too, and the next start recovers from the WAL.
         process.send_signal(signal.SIGQUIT if kill else signal.SIGINT)
         try:
@@ -114,6 +119,16 @@ class PostgresServer:
                 extra_groups=None if account is None else (),
                 start_new_session=True,
             )
+
+    def _watch_over(self, pid: int) -> subprocess.Popen[bytes]:
+        """Start a watcher that ends the server and its folder when this process dies: its pipe ends then."""
+        return subprocess.Popen(
+            ["/bin/sh", "-c", 'read -r _; kill -QUIT "$1" && rm -rf "$2"', "watch", str(pid), self._folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def _ready(self) -> bool:
         """Tell from the server's own status file: the eighth line of postmaster.pid says `ready`."""

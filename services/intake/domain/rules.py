@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from services.intake.domain.findings import (
+    FIRST_DATE,
     ID_LENGTH_MAX,
     Finding,
     amount_problem,
@@ -108,7 +109,9 @@ def _merge(fact: Fields, found: list[Finding]) -> None:
 
 
 def _report(fact: Fields, found: list[Finding]) -> None:
-    if fact.forecast_completion is not None and (problem := date_problem(fact.forecast_completion)):
+    # A forecast that lies too late is not malformed: the plausibility limit holds it for a person (read_fact).
+    forecast = fact.forecast_completion
+    if forecast is not None and forecast < FIRST_DATE and (problem := date_problem(forecast)):
         found.append(Finding("/forecast_completion", problem))
     if fact.phase is not None and (problem := word_problem(fact.phase)):
         found.append(Finding("/phase", problem))

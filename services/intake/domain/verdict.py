@@ -147,11 +147,12 @@ def _judge_correction(
         return Held(reading.held)
     if findings := _other_target(replacement, target):
         return Held(HeldReason.TARGET_DIFFERS, findings)
-    missing = tuple(name for name in reading.needs if name not in known)
+    # The subject of the target is known for certain, but perhaps not looked up yet: that is what waiting for it does.
+    needs = dict.fromkeys((*reading.needs, reading.subject_name))
+    missing = tuple(name for name in needs if name not in known)
     if missing:
         return Waiting(missing)
-    subject = known.get(reading.subject_name)
-    return (subject and _money_clash(reading, subject)) or accepted
+    return _money_clash(reading, known[reading.subject_name]) or accepted
 
 
 def _other_target(replacement: Replacement, target: Target) -> tuple[Finding, ...]:

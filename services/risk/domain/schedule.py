@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from shared.kernel.days import Day, add_months, date_of
+from shared.kernel.days import LATEST, Day, add_months, date_of
 
 
 class Instalment(NamedTuple):
@@ -68,8 +68,8 @@ class Schedule(msgspec.Struct, frozen=True, gc=False, array_like=True):
         return principal + max(0, begun - interest)
 
     def postponed(self, since: int, months: int) -> "Schedule":
-        """Return the schedule with all instalments from an index on due some months later."""
-        moved = tuple(add_months(due, months) for due in self.dues[since:])
+        """Return the schedule with all instalments from an index on due some months later, never beyond `LATEST`."""
+        moved = tuple(min(LATEST, add_months(due, months)) for due in self.dues[since:])
         return Schedule(self.dues[:since] + moved, self.amounts, self.principals)
 
 

@@ -1,6 +1,7 @@
 """Revisions of alerts written down: the alert, its numbered revision with explanation, the message to the world."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
 import msgspec
@@ -33,6 +34,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     message: AlertRevised
     peak_level: str
+    opened_as_of: date
     acknowledged: bool = False
     reason: str = ""
     by: str = ""
@@ -167,6 +169,7 @@ def _kept(message: AlertRevised, change: Change, alert: StandingAlert, before: K
     return Kept(
         message=message,
         peak_level=_peak(alert, change.period).value,
+        opened_as_of=date_of(change.opened_as_of),
         acknowledged=acknowledged,
         reason=change.reason.value,
     )

@@ -166,14 +166,18 @@ async def save_evaluator(tx: Tx, book: str, evaluator: Evaluator) -> bool:
     return touched == 1
 
 
-async def next_feed(tx: Tx, book: str) -> int:
-    """Draw the next number of a book's alert feed, under the lock of its evaluator's row."""
-    await tx.execute(update(EVALUATOR).where(EVALUATOR.c.book == book).values(feed=EVALUATOR.c.feed + 1))
-    row = await tx.row(select(EVALUATOR.c.feed).where(EVALUATOR.c.book == book))
+async def last_feed(tx: Tx, book: str) -> int:
+    """Return the last number of a book's alert feed, under the lock of its evaluator's row."""
+    row = await tx.lock(EVALUATOR, {"book": book})
     if row is None:
         raise LookupError(f"book {book!r} has no evaluator")
     feed: int = row.feed
     return feed
+
+
+async def move_feed(tx: Tx, book: str, feed: int) -> None:
+    """Write the last number of a book's alert feed."""
+    await tx.execute(update(EVALUATOR).where(EVALUATOR.c.book == book).values(feed=feed))
 
 
 async def evaluator_of(tx: Tx, book: str) -> Evaluator | None:

@@ -61,3 +61,22 @@ async def last_value_date(tx: Tx, book: str, day: Day) -> Day | None:
     """Return the latest value date of a book's facts up to a day."""
     row = await tx.row(select(func.max(LEDGER.c.value_date)).where(LEDGER.c.book == book, LEDGER.c.value_date <= day))
     return None if row is None else row[0]
+
+
+_DATES_PER_QUERY = 50
+
+
+async def last_value_dates(tx: Tx, book: str, days: Sequence[Day]) -> dict[Day, Day]:
+    """Return for each day the latest value date of a book's facts up to it, by one look into the index each."""
+    found: dict[Day, Day] = {}
+    for start in range(0, len(days), _DATES_PER_QUERY):
+        part = days[start : start + _DATES_PER_QUERY]
+        latest = func.max(LEDGER.c.value_date)
+        asked = [
+            select(latest).where(LEDGER.c.book == book, LEDGER.c.value_date <= day).scalar_subquery().label(f"d{day}")
+            for day in part
+        ]
+        row = await tx.row(select(*asked))
+        if row is not None:
+            found.update({day: last for day, last in zip(part, row, strict=True) if last is not None})
+    return found

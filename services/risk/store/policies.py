@@ -9,6 +9,7 @@ from services.risk.domain.policy import Policy, PolicyVersion
 from services.risk.moments import moment_of
 from services.risk.store.tables import POLICY
 from shared.db.port import Tx
+from shared.kernel.days import Day
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(Policy).decode
@@ -23,18 +24,19 @@ class Applied(NamedTuple):
     digest: str
 
 
-async def add_version(tx: Tx, applied: Applied, known_at_us: int) -> None:
-    """Write a new version."""
+async def add_version(tx: Tx, applied: Applied, known_at_us: int) -> bool:
+    """Write a new version; False when somebody else has just written one of that number."""
     version = applied.version
     row = (
         version.policy.name,
         version.version,
         known_at_us,
+        version.policy.effective_from or 0,
         applied.digest,
         applied.text,
         _ENCODE(version.policy),
     )
-    await tx.insert(POLICY, _COLUMNS, [row])
+    return bool(await tx.insert_new(POLICY, _COLUMNS, [row], ("name", "version")))
 
 
 async def versions_of(tx: Tx, name: str) -> list[Applied]:
@@ -54,9 +56,14 @@ async def policy_history(tx: Tx) -> list[PolicyVersion]:
     return [PolicyVersion(_DECODE(row.body), row.version, moment_of(row.known_at)) for row in rows]
 
 
-async def latest_policies(tx: Tx, after: str, limit: int) -> list[Applied]:
-    """Return the last version of each policy by name, after a name."""
-    last = select(POLICY.c.name, func.max(POLICY.c.version).label("version")).group_by(POLICY.c.name).subquery()
+async def latest_policies(tx: Tx, after: str, limit: int, as_of: Day, known_at_us: int) -> list[Applied]:
+    """Return the last version of each policy that is in force on a day, known at a moment, by name, after a name."""
+    last = (
+        select(POLICY.c.name, func.max(POLICY.c.version).label("version"))
+        .where(POLICY.c.effective_from <= as_of, POLICY.c.known_at <= known_at_us)
+        .group_by(POLICY.c.name)
+        .subquery()
+    )
     rows = await tx.rows(
         select(POLICY)
         .join(last, (last.c.name == POLICY.c.name) & (last.c.version == POLICY.c.version))

@@ -186,6 +186,7 @@ POLICY = Table(
     Column("name", Text, primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("known_at", BigInteger, nullable=False),
+    Column("effective_from", Integer, nullable=False),
     Column("digest", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),

@@ -1,7 +1,10 @@
 """The first tables of risk."""
 
+from typing import cast
+
 import sqlalchemy as sa
 from alembic import op
+from alembic.operations import Operations
 
 from shared.db.house_revisions import create_house
 
@@ -11,7 +14,7 @@ down_revision = None
 
 def upgrade() -> None:
     """Create everything."""
-    create_house(op)
+    create_house(cast("Operations", op))
     _facts()
     _books()
     _subjects()
@@ -38,6 +41,7 @@ def _facts() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("event_id"),
     )
+    op.create_index("ledger_book", "ledger", ["book", "value_date"])
     op.create_index("ledger_subject", "ledger", ["subject", "value_date", "known_at"])
     op.create_table(
         "anomaly",
@@ -102,6 +106,7 @@ def _books() -> None:
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.Column("evaluated_through", sa.Integer(), nullable=False),
+        sa.Column("final_month", sa.Integer(), nullable=False),
         sa.Column("feed", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("book"),
     )
@@ -111,6 +116,7 @@ def _books() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("known_at", sa.BigInteger(), nullable=False),
+        sa.Column("effective_from", sa.Integer(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
@@ -139,14 +145,17 @@ def _subjects() -> None:
         sa.Column("partition", sa.Integer(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("principal_minor", sa.BigInteger(), nullable=False),
+        sa.Column("weight_minor", sa.BigInteger(), nullable=False),
         sa.Column("oldest_due", sa.Integer(), nullable=True),
+        sa.Column("end_day", sa.Integer(), nullable=True),
         sa.Column("state", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("book", "loan"),
         sa.UniqueConstraint("subject"),
     )
     op.create_index("loan_client", "loan", ["book", "client"])
-    op.create_index("loan_principal", "loan", ["book", "currency", "principal_minor"])
+    op.create_index("loan_end_day", "loan", ["book", "end_day"])
+    op.create_index("loan_oldest_due", "loan", ["book", "oldest_due"])
+    op.create_index("loan_weight", "loan", ["book", "status", "weight_minor"])
     op.create_table(
         "project",
         sa.Column("book", sa.Text(), nullable=False),
@@ -236,15 +245,9 @@ def _alerts() -> None:
         sa.Column("direction", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("level", sa.Text(), nullable=False),
-        sa.Column("peak_level", sa.Text(), nullable=False),
-        sa.Column("opened_period", sa.Integer(), nullable=False),
-        sa.Column("latest_period", sa.Integer(), nullable=False),
         sa.Column("as_of", sa.Integer(), nullable=False),
-        sa.Column("latest_as_of", sa.Integer(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
-        sa.Column("acknowledged", sa.Boolean(), nullable=False),
-        sa.Column("provisional", sa.Boolean(), nullable=False),
-        sa.Column("known_from", sa.BigInteger(), nullable=False),
+        sa.Column("course", sa.LargeBinary(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -257,6 +260,7 @@ def _alerts() -> None:
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("book", sa.Text(), nullable=False),
         sa.Column("feed", sa.BigInteger(), nullable=False),
+        sa.Column("as_of", sa.Integer(), nullable=False),
         sa.Column("known_from", sa.BigInteger(), nullable=False),
         sa.Column("decided_at", sa.BigInteger(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),

@@ -1,0 +1,16 @@
+"""Risk over HTTP: parse, open one transaction, read or call one handler, shape the reply."""
+
+from fastapi import APIRouter
+
+from services.risk.api import alerts, books, clients, dead_letters, feed, indicators, loans, policies, projects
+from services.risk.api.edge import Front
+
+PREFIX = "/risk/v1"
+
+
+def make_router(front: Front) -> APIRouter:
+    """Return all routes of risk."""
+    router = APIRouter(prefix=PREFIX)
+    for part in (books, indicators, alerts, feed, loans, clients, projects, policies, dead_letters):
+        part.add_routes(router, front)
+    return router

@@ -1,0 +1,160 @@
+"""Alerts: list, show, acknowledge."""
+
+from datetime import date, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Header, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.risk.api.edge import (
+    NAME_PATTERN,
+    READS,
+    READS_ONE,
+    SEGMENT_PATTERN,
+    AnyBook,
+    AsOf,
+    CursorText,
+    Front,
+    KnownAt,
+    Limit,
+    Name,
+    Number,
+    cursor_of,
+    day_asked,
+    known_at_us,
+    missing,
+    place_of,
+)
+from services.risk.api.shapes import (
+    AlertPage,
+    AlertShown,
+    AlertTold,
+    LevelName,
+    State,
+    alert_fields,
+    alert_shown,
+    revision_shown,
+)
+from services.risk.evaluation.revisions import Kept, decode_kept
+from services.risk.handlers.acknowledge import Verdict, acknowledge_alert
+from services.risk.store import alerts
+from services.risk.store.alerts import Wanted
+from shared.db.port import Tx
+from shared.kernel.days import EARLIEST, Day
+from shared.problem import Problem, answers
+from shared.security.rights import requires
+
+AlertId = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", description="Id of the alert")]
+_START = (EARLIEST, "")
+
+
+class Acknowledgement(BaseModel):
+    """Who has seen an alert."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    by: str = Field(pattern=NAME_PATTERN, description="Id of the officer, no name")
+    comment: str = Field(default="", max_length=1_000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")
+
+
+def add_routes(router: APIRouter, front: Front) -> None:
+    """Add `/alerts`."""
+    _add_list(router, front)
+    _add_one(router, front)
+    _add_acknowledge(router, front)
+
+
+def _add_list(router: APIRouter, front: Front) -> None:
+    @router.get("/alerts", tags=["alerts"], dependencies=[requires("risk:read")], responses=READS)
+    async def list_alerts(
+        book: AnyBook = None,
+        state: Annotated[State | None, Query()] = None,
+        indicator: Annotated[str | None, Query(pattern=NAME_PATTERN)] = None,
+        segment: Annotated[str | None, Query(pattern=SEGMENT_PATTERN)] = None,
+        level: Annotated[LevelName | None, Query()] = None,
+        cursor: CursorText = None,
+        limit: Limit = 100,
+        as_of: AsOf = None,
+        known_at: KnownAt = None,
+    ) -> AlertPage:
+        """List alerts by day of opening: as they stand, or as they stood on a day or were known at a moment."""
+        wanted = Wanted(book, state, indicator, segment, level)
+        after = place_of(cursor, tuple[Number, Name], _START)
+        async with front.database.read() as tx:
+            if as_of is None and known_at is None:
+                found = [decode_kept(body) for body in await alerts.alerts_now(tx, wanted, after, limit + 1)]
+            else:
+                found = await _then(tx, wanted, after, limit + 1, (day_asked(as_of), known_at_us(known_at)))
+        following = None
+        if len(found) > limit:
+            last = found[limit - 1]
+            following = cursor_of(last.opened_as_of.toordinal(), last.message.alert)
+        return AlertPage(items=[alert_shown(kept) for kept in found[:limit]], next=following)
+
+
+async def _then(tx: Tx, wanted: Wanted, after: tuple[Day, str], limit: int, then: tuple[Day, int]) -> list[Kept]:
+    """Return alerts as they stood; what revisions change is filtered here, page by page."""
+    found: list[Kept] = []
+    while len(found) < limit:
+        page = await alerts.alerts_then(tx, wanted, after, limit, then)
+        for _, _, body in page:
+            kept = decode_kept(body)
+            if wanted.state in (None, kept.message.state) and wanted.level in (None, kept.message.level):
+                found.append(kept)
+        if len(page) < limit:
+            break
+        after = (page[-1][0], page[-1][1])
+    return found[:limit]
+
+
+def _add_one(router: APIRouter, front: Front) -> None:
+    @router.get("/alerts/{id}", tags=["alerts"], dependencies=[requires("risk:read")], responses=READS_ONE)
+    async def get_alert(response: Response, alert: AlertId, as_of: AsOf = None, known_at: KnownAt = None) -> AlertTold:
+        """Show an alert with all revisions, each with its explanation. The `ETag` is its revision."""
+        told = await _told(front, alert, as_of, known_at)
+        response.headers["ETag"] = f'"{told.revision}"'
+        return told
+
+
+async def _told(front: Front, alert: str, as_of: date | None, known_at: datetime | None) -> AlertTold:
+    async with front.database.read() as tx:
+        rows = await alerts.revisions_of(tx, alert, day_asked(as_of), known_at_us(known_at))
+    if not rows:
+        raise missing("alert", alert)
+    revisions = [decode_kept(row.body) for row in rows]
+    return AlertTold(**alert_fields(revisions[-1]), revisions=[revision_shown(kept) for kept in revisions])
+
+
+def _add_acknowledge(router: APIRouter, front: Front) -> None:
+    @router.post(
+        "/alerts/{id}/acknowledgements",
+        tags=["alerts"],
+        status_code=201,
+        dependencies=[requires("alerts:write")],
+        responses={
+            **answers(401, 403, 404, 409, 412, 422, 503),
+            200: {"description": "It had been acknowledged", "model": AlertShown},
+        },
+    )
+    async def post_acknowledgement(
+        response: Response,
+        alert: AlertId,
+        body: Annotated[Acknowledgement, Body()],
+        if_match: Annotated[str | None, Header(max_length=100, description="`ETag` that was seen")] = None,
+    ) -> AlertShown:
+        """Acknowledge an open alert. Decided under the alert's lock: 409 when it has closed or was withdrawn, 412 when
+        it has a later revision than the one that was seen."""
+        async with front.database.transaction() as tx:
+            decided = await acknowledge_alert(tx, alert, (body.by, body.comment), if_match, front.scope.partitions)
+        if decided.verdict is Verdict.UNKNOWN or decided.kept is None:
+            raise missing("alert", alert)
+        if decided.verdict is Verdict.CHANGED:
+            raise Problem("alert-changed", 412, "The alert has changed", f"It is at revision {decided.revision} now.")
+        if decided.verdict is Verdict.SUPERSEDED:
+            state = decided.kept.message.state
+            raise Problem("superseded", 409, "The alert does not stand any more", f"It is {state}.")
+        front.relay.ring()
+        if decided.verdict is Verdict.REPEATED:
+            response.status_code = 200
+        response.headers["ETag"] = f'"{decided.revision}"'
+        return alert_shown(decided.kept)
