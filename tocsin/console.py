@@ -75,10 +75,10 @@ def print_fields(fields: dict[str, Any]) -> None:
 
 
 def percent(value: float | None) -> str:
-    """Return a fraction in percent, with two digits below one percent and one above; a dash without a value."""
+    """Return a fraction in percent, with one digit, with two below one percent; a dash without a value."""
     if value is None:
         return "–"
-    return f"{value * 100:.2f} %" if abs(value) < 0.0995 else f"{value * 100:.1f} %"
+    return f"{value * 100:.2f} %" if abs(value) < 0.00995 else f"{value * 100:.1f} %"
 
 
 def parts(numerator: int | None, denominator: int | None, currency: str | None = None) -> str:

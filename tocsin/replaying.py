@@ -39,6 +39,7 @@ class Hooks:
 
     month: Callable[[str], None] = lambda _: None
     facts: Callable[[int], None] = lambda _: None
+    closed: Callable[[Day], None] = lambda _: None
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +83,7 @@ class Replay:
                 if close_day > closed_through and close_day <= month_end(month_of(self._tape.last_day)):
                     self._close(close_day)
                     closed_through = close_day
+                    hooks.closed(close_day)
             self._note(Note(through=format_month(month), closing=closing))
         return self.account
 

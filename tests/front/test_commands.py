@@ -149,7 +149,7 @@ def test_an_alert_is_listed_shown_and_acknowledged(served: Served, small_auto: l
     shown = served.run("alerts", "show", alert["id"]).out
     assert "opened" in shown
     assert "eased" in shown
-    assert served.run("alerts", "ack", alert["id"], "--by", "an officer", "--comment", "seen").code == 0
+    assert served.run("alerts", "ack", alert["id"], "--by", "officer-1", "--comment", "seen").code == 0
     assert served.run("alerts", "show", alert["id"], "--json").json()["acknowledged"] is True
     missing = served.run("alerts", "show", "no-such-alert")
     assert missing.code == 1

@@ -84,7 +84,7 @@ def test_markup_is_escaped_and_numbers_are_short() -> None:
     assert str(tag("text", "<b>", x=1 / 3, class_="a", text_anchor=None)) == '<text x="0.33" class="a">&lt;b&gt;</text>'
     assert scale(0, 10, 100, 200)(5) == 150
     assert scale(1, 1, 0, 10)(1) == 0
-    assert [value_text(value) for value in (0.0462, 0.205, 0.0)] == ["4.62 %", "20.5 %", "0.00 %"]
+    assert [value_text(value) for value in (0.0046, 0.205, 0.0)] == ["0.46 %", "20.5 %", "0.00 %"]
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_runs_no_script() -> None:

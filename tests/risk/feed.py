@@ -1,16 +1,18 @@
 """Feeds the risk service: facts as records of the intake topic, folded and evaluated on a real database."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
+from sqlalchemy import Executable
 
-from services.risk.evaluation.run import evaluate_book
+from services.risk.evaluation.run import Evaluated, evaluate_book
+from services.risk.handlers import policies
 from services.risk.handlers.fold import Scope, fold_batch
-from services.risk.store.tables import METADATA
 from shared.clock import FrozenClock
-from shared.db.sqlite import SqliteDatabase, open_sqlite
+from shared.db.postgres import PostgresDatabase
+from shared.db.sqlite import SqliteDatabase
 from shared.events import facts, intake
 from shared.events.envelope import Envelope, to_headers
 from shared.kernel.ids import hashed_id
@@ -23,6 +25,8 @@ SOURCE = "/tests"
 PARTITIONS = 2
 OWNER = "me"
 SCOPE = Scope(OWNER, PARTITIONS)
+
+AnyDatabase = SqliteDatabase | PostgresDatabase
 
 
 def at(day: str, hour: int = 12) -> datetime:
@@ -104,34 +108,95 @@ def event_id(name: str) -> str:
     return hashed_id(SOURCE, name)
 
 
-async def open_database() -> SqliteDatabase:
-    """An empty database with risk's tables."""
-    database = open_sqlite(None, FrozenClock(at("2021-01-01")))
-    await database.run_sync(METADATA.create_all)
-    return database
+def new_clock() -> FrozenClock:
+    """A clock that stands at the start of 2021."""
+    return FrozenClock(at("2021-01-01"))
 
 
-async def fold(database: SqliteDatabase, feed: Feed, batch_records: int = 2_000) -> None:
+async def fold(database: AnyDatabase, feed: Feed, batch_records: int = 2_000) -> None:
     """Fold everything that is pending."""
     for batch in feed.pending(batch_records):
-        async with database.transaction() as tx:
-            await fold_batch(tx, batch, SCOPE)
+        await fold_one(database, batch)
 
 
-async def evaluate(database: SqliteDatabase, book: str = "auto") -> Any:
+async def fold_one(database: AnyDatabase, batch: Batch) -> None:
+    """Fold one batch."""
+    async with database.transaction() as tx:
+        await fold_batch(tx, batch, SCOPE)
+
+
+async def evaluate(database: AnyDatabase, book: str = "auto", scope: Scope = SCOPE) -> Evaluated | None:
     """Evaluate a book once."""
     async with database.transaction(snapshot=True) as tx:
-        return await evaluate_book(tx, book, SCOPE)
+        return await evaluate_book(tx, book, scope)
 
 
-async def settle(database: SqliteDatabase, feed: Feed, batch_records: int = 2_000, book: str = "auto") -> None:
+async def settle(database: AnyDatabase, feed: Feed, batch_records: int = 2_000, book: str = "auto") -> None:
     """Fold and evaluate everything, evaluating after every batch."""
     for batch in feed.pending(batch_records):
-        async with database.transaction() as tx:
-            await fold_batch(tx, batch, SCOPE)
+        await fold_one(database, batch)
         await evaluate(database, book)
 
 
-def rows_of(records: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Rows as plain tuples."""
-    return [tuple(row) for row in records]
+async def apply_policy(database: AnyDatabase, text: str) -> None:
+    """Apply a policy."""
+    parsed = policies.check_policy(text)
+    assert parsed.policy is not None, parsed.errors
+    async with database.transaction() as tx:
+        await policies.apply_policy(tx, parsed.policy, text, PARTITIONS)
+
+
+async def rows_of(database: AnyDatabase, statement: Executable) -> list[Any]:
+    """Rows of a statement."""
+    async with database.read() as tx:
+        return list(await tx.rows(statement))
+
+
+def register(feed: Feed, client: str, region: str = "TX", day: str = "2020-01-01") -> None:
+    """A person of a region."""
+    fact = facts.ClientRegistered(
+        book="auto",
+        value_date=date.fromisoformat(day),
+        client=client,
+        kind="person",
+        attributes=facts.Attributes(region=region),
+    )
+    feed.fact(fact, client, f"{client}-registered")
+
+
+def disburse(feed: Feed, loan: str, client: str, first_due: str = "2020-02-15", day: str = "2020-01-02") -> None:
+    """A loan of USD 1,200 in twelve instalments of 100."""
+    fact = facts.LoanDisbursed(
+        book="auto",
+        value_date=date.fromisoformat(day),
+        loan=loan,
+        client=client,
+        currency="USD",
+        principal="1200.00",
+        schedule=facts.EqualPrincipalSchedule(first_due=date.fromisoformat(first_due), instalments=12),
+    )
+    feed.fact(fact, client, f"{loan}-disbursed")
+
+
+def repay(feed: Feed, loan: str, client: str, day: str, amount: str = "100.00", known: str = "") -> str:
+    """A repayment; returns the producer's id."""
+    name = f"{loan}-repaid-{day}"
+    fact = facts.RepaymentReceived(
+        book="auto", value_date=date.fromisoformat(day), loan=loan, amount=amount, currency="USD"
+    )
+    feed.fact(fact, client, name, known=at(known) if known else None)
+    return name
+
+
+def charge_off(feed: Feed, loan: str, client: str, day: str) -> None:
+    """The lender gives a loan up."""
+    fact = facts.LoanChargedOff(book="auto", value_date=date.fromisoformat(day), loan=loan)
+    feed.fact(fact, client, f"{loan}-charged-off")
+
+
+def small_book(feed: Feed, loans: int = 10) -> None:
+    """A book with as many clients as loans, half of them in TX, half in CA."""
+    feed.open_book()
+    for number in range(loans):
+        register(feed, f"c{number}", "TX" if number % 2 else "CA")
+        disburse(feed, f"l{number}", f"c{number}")

@@ -6,7 +6,7 @@ import pytest
 
 from services.risk.domain.anomaly import Contradiction
 from services.risk.domain.book import BookTerms
-from services.risk.domain.loan import SegmentMove, fold, view
+from services.risk.domain.loan import SegmentMove, advance, fold, view
 from services.risk.domain.loan_facts import LoanFact
 from services.risk.domain.measures import MEASURES, Kind
 from services.risk.domain.schedule import Generated, Instalment
@@ -193,6 +193,13 @@ def test_a_late_month_end_starts_the_cure_again() -> None:
     assert figures.months("performing", "2020-05", "2020-06", "2020-10", "2020-11") == [1, 0, 0, 1]
 
 
+def test_month_ends_at_zero_add_up_over_payments() -> None:
+    loan = fact("disbursed", "2020-01-10", amount_minor=60_000, schedule=monthly("2020-02-15", 18, 4_000))
+    paid = [_repaid("2020-06-20", 20_000), _repaid("2020-07-15", 4_000), _repaid("2020-08-15", 4_000)]
+    figures = _Figures([loan, *paid, _repaid("2020-09-15", 4_000)])
+    assert figures.months("performing", "2020-08", "2020-09") == [0, 1]
+
+
 def test_a_loan_taken_on_in_default_starts_so() -> None:
     arrears = (Instalment(day("2019-09-15"), 10_500),)
     loan = fact("taken_on", "2020-01-10", amount_minor=50_000, arrears=arrears, schedule=monthly("2020-02-15", 3, 10_500))  # noqa: E501 # fmt: skip
@@ -215,6 +222,8 @@ def test_restructuring_keeps_its_dpd_in_par_for_twelve_months() -> None:
     assert [figures.at("par60_loans", "2020-04-20"), figures.at("par60_restructured_loans", "2020-04-20")] == [1, 1]
     assert [figures.at("par60_loans", "2021-04-19"), figures.at("par60_loans", "2021-04-20")] == [1, 0]
     assert figures.at("par60_restructured", "2021-04-20") == 0
+    assert [figures.at("par90_restructured_loans", on) for on in ("2021-04-25", "2022-04-25")] == [0, 0]
+    assert [figures.at("par90_loans", on) for on in ("2021-04-25", "2022-04-25")] == [0, 1]
     assert figures.month("instalments_uncovered", "2020-04") == 1, "replaced is not paid"
     assert figures.months("missed_loans", "2020-04", "2020-05") == [1, 0]
     shown = view([START, new], [], book(), day("2020-05-01"))
@@ -242,8 +251,10 @@ def test_what_two_restructurings_in_a_month_replaced_was_not_paid_ahead() -> Non
 
 
 def test_on_the_day_of_a_restructuring_the_old_schedule_falls_due() -> None:
-    figures = _Figures([START, fact("restructured", "2020-02-15", schedule=monthly("2020-02-15", 24, 3_000))])
+    new = fact("restructured", "2020-02-15", schedule=monthly("2020-02-15", 24, 3_000))
+    figures = _Figures([START, new, _repaid("2020-02-20", 3_000)])
     assert figures.months("instalments_due", "2020-02", "2020-03") == [1, 1]
+    assert figures.months("instalments_uncovered", "2020-02", "2020-03") == [1, 1]
 
 
 def test_a_pay_off_on_the_moved_due_date_covers_the_month_before() -> None:
@@ -340,6 +351,16 @@ def test_a_client_that_moves_takes_its_stock_along_and_past_values_stay() -> Non
     assert [figures.month("active_at_start", "2020-06", f"region={state}") for state in ("TX", "CA")] == [0, 1]
     assert figures.at("exposure", "2020-06-01", "product=car") == 60_000, "the loan's own attribute wins"
     assert figures.at("exposure", "2020-06-01", "product=van") == 0
+
+
+def test_a_payment_after_a_move_covers_the_instalment_where_it_fell_due() -> None:
+    terms = book(segment_attributes=("region",))
+    moves = [SegmentMove(day("2019-01-01"), {"region": "TX"}), SegmentMove(day("2020-02-17"), {"region": "CA"})]
+    before = fold([START], moves, terms)
+    assert before.state is not None
+    paid = advance(before.state, _repaid("2020-02-18"), terms).cells
+    assert paid["region=TX", "USD", "instalments_uncovered", day("2020-02-15")] == -1
+    assert paid["region=CA", "USD", "missed_loans", day("2020-02-29")] == -1
 
 
 def test_a_view_before_the_first_fact_is_none() -> None:

@@ -41,7 +41,7 @@ from tests.support.asgi import client_of
 
 PARTITIONS = 2
 LIMITS = Limits(batch_records=50, retry_delay_s=0.0, retry_delay_max_s=0.0)
-CRASH_SHARE = 0.02
+CRASH_SHARE = 0.1
 
 
 class Crash(BaseException):

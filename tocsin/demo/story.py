@@ -13,6 +13,7 @@ from services.risk.domain.policy import Catalogue, Rule
 from services.risk.domain.policy_file import parse
 from shared.clock import SystemClock
 from shared.events.facts import ATTRIBUTES
+from shared.kernel.days import Day
 from shared.security.keys import KeyRing
 from tocsin.client import Address, Client, NoSystem
 from tocsin.commands.quarantine import why
@@ -25,7 +26,6 @@ from tocsin.report.page import BookRun, render
 from tocsin.report.view import Alerting, read_alerting
 
 OFFICER_RIGHTS = ("risk:read", "alerts:write")
-PATIENCE_S = 30.0
 
 
 @dataclass
@@ -48,17 +48,12 @@ def tell(address: Address, data: Path, report: Path, console: Console) -> Told:
     began_s = time.monotonic()
     told = Told(report=report)
     text = demo_policy()
-    with Client(address) as client:
-        client.post("/risk/v1/policies", {"text": text})
     _, secret = KeyRing(data / "keys.json").add("demo-officer", OFFICER_RIGHTS, SystemClock().now().isoformat())
-    teller = Teller(address, Address(address.url, secret), console)
-    teller.start()
-    try:
+    with Client(address) as client, Client(Address(address.url, secret)) as officer:
+        client.post("/risk/v1/policies", {"text": text})
+        teller = Teller(client, officer, console)
         for profile, files in tapes():
-            told.runs.append(_replay(address, profile, files, data, console))
-    finally:
-        teller.stop()
-    with Client(address) as client:
+            told.runs.append(_replay(client, profile, files, data, console, teller))
         told.alerting = read_alerting(client, rules_of(text))
     report.parent.mkdir(parents=True, exist_ok=True)
     page = render(told.alerting, told.runs, teller.acknowledged, version("tocsin"))
@@ -75,23 +70,28 @@ def rules_of(text: str) -> Sequence[Rule]:
     return parsed.policy.rules
 
 
-def _replay(address: Address, profile: Profile, files: list[Path], data: Path, console: Console) -> BookRun:
+def _replay(
+    client: Client, profile: Profile, files: list[Path], data: Path, console: Console, teller: Teller
+) -> BookRun:
+    """Replay one tape; after each close wait until risk has rated it, and tell what it decided."""
     book = profile.book
     tape = profile.read(files, book)
     console.rule(f"[bold]book {book}[/bold]", style="dim", align="left")
     console.print(
         f"[dim]{source_note(profile.name)[0]}: {len(tape.facts):,} facts, {len(tape.rejects)} rejects[/dim]\n"
     )
-    with watched(console, len(tape.facts), book) as watch, Client(address, PATIENCE_S, watch.away) as client:
-        began_s = time.monotonic()
-        account = Replay(client, profile, files, book, tape, data / "replays").run(
-            Closing.MONTHLY, Hooks(watch.month, watch.facts)
-        )
-        watch.month("rating the last month")
+
+    def closed(_: Day) -> None:
         wait_until_evaluated(client, book)
-        seconds_s = time.monotonic() - began_s
-        state = client.get(f"/intake/v1/books/{book}")
-        waiting = client.items("/intake/v1/quarantine", book=book)
+        teller.look()
+
+    began_s = time.monotonic()
+    with watched(console, len(tape.facts), book) as watch:
+        replay = Replay(client, profile, files, book, tape, data / "replays")
+        account = replay.run(Closing.MONTHLY, Hooks(watch.month, watch.facts, closed))
+    seconds_s = time.monotonic() - began_s
+    state = client.get(f"/intake/v1/books/{book}")
+    waiting = client.items("/intake/v1/quarantine", book=book)
     return BookRun(
         book=book,
         profile=profile.name,

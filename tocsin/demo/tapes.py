@@ -16,10 +16,11 @@ def tapes() -> list[tuple[Profile, list[Path]]]:
 
 
 def source_note(profile: str) -> list[str]:
-    """Return the paragraphs that name a tape's source, from the note beside it."""
+    """Return the title of a tape and the paragraphs that name its source, from the note beside it."""
     text = (_ROOT / "data" / profile / "README.md").read_text(encoding="utf-8")
-    head = text.split("\n\n")[0]
-    return [line.lstrip("# ") for line in head.splitlines() if line.strip()]
+    lines = [line.lstrip("# ") for line in text.splitlines() if line.strip()]
+    files = next(index for index, line in enumerate(lines) if ".csv.gz" in line)
+    return [lines[0].partition(": ")[2], *lines[1:files]]
 
 
 def demo_policy() -> str:

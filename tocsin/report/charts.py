@@ -310,5 +310,5 @@ def _at(mark: Mark, x: Scale, y: Scale) -> dict[str, float]:
 
 
 def value_text(value: float) -> str:
-    """Return a value in percent as the sentences write it: two digits below ten percent, one from there."""
-    return percent(value, 1 if abs(value) >= 0.0995 else 2)
+    """Return a value in percent with one digit, with two below one percent."""
+    return percent(value, 1 if abs(value) >= 0.00995 else 2)

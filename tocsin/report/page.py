@@ -24,7 +24,7 @@ class BookRun:
     quarantined: Sequence[tuple[str, str, str]]
     """Fact, reason, detail."""
     source: Sequence[str]
-    """Paragraphs of the note that lies beside the tape."""
+    """Title and paragraphs of the note that lies beside the tape."""
 
     @property
     def rejected(self) -> list[tuple[str, str, int, int]]:
@@ -51,7 +51,7 @@ def render(alerting: Alerting, runs: Sequence[BookRun], acknowledged: Sequence[A
         lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["thousands"] = lambda number: f"{number:,}"
-    return environment.get_template("report.html.j2").render(
+    page = environment.get_template("report.html.j2").render(
         alerting=alerting,
         runs=runs,
         acknowledged=acknowledged,
@@ -61,3 +61,5 @@ def render(alerting: Alerting, runs: Sequence[BookRun], acknowledged: Sequence[A
         rejects=sum(len(run.rejects) for run in runs),
         quarantined=sum(len(run.quarantined) for run in runs),
     )
+    # No line may break between a figure and its sign.
+    return page.replace(" %", "\u00a0%")

@@ -145,6 +145,8 @@ def _points(series: Json, rule: Rule) -> list[Point]:
     unit = series.get("currency") if rule.basis == "exposure" else None
     points = []
     for one in series["series"]:
+        if not one["final"]:
+            continue
         value = one["value"]
         made_of = _made_of(one["numerator"], one["denominator"], unit)
         month = parse_month(one["period"])

@@ -61,7 +61,8 @@ async def fold_clients(tx: Tx, partition: int, arrived: Sequence[Arrival]) -> Cl
         history = history_of(client_facts(told or told_of(of_client)))
         current[key] = history.moves
         before = kept.get(key)
-        if before is not None and (moves := unpack_moves(before.moves)) != history.moves:
+        moves = [] if before is None else unpack_moves(before.moves)
+        if moves != history.moves:
             moved[key] = Moved(moves, max(one.known_at_us for one in of_client))
         degraded = before is not None and before.degraded
         rows.append(
@@ -70,7 +71,9 @@ async def fold_clients(tx: Tx, partition: int, arrived: Sequence[Arrival]) -> Cl
             )
         )
     await subjects.save_clients(tx, rows)
-    return Clients(current, moved, await subjects.subjects_of_clients(tx, moved) if moved else {})
+    # Nothing of a new client is there yet, unless intake let it through: then it is folded again, too.
+    theirs = await subjects.subjects_of_clients(tx, moved) if moved else {}
+    return Clients(current, {key: moved[key] for key in theirs}, theirs)
 
 
 def told_of(arrived: Iterable[Arrival]) -> list[Told]:
