@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 TYPE_BASE = "https://tocsin.dev/problems/"
 MEDIA_TYPE = "application/problem+json"
@@ -70,6 +71,7 @@ def reply(problem: Problem, instance: str = "") -> JSONResponse:
     return JSONResponse(body.model_dump(), problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
 
 
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _TITLES = {401: "Not authenticated", 403: "Not allowed", 404: "Not found", 405: "Method not allowed"}
 
 
@@ -90,12 +92,22 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         title = _TITLES.get(error.status_code, "The request was refused")
         slug = title.lower().replace(" ", "-")
-        problem = Problem(slug, error.status_code, title, str(error.detail), headers=dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_allowed(request))
+        problem = Problem(slug, error.status_code, title, str(error.detail), headers=headers)
         return reply(problem, request.url.path)
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return the methods of all routes at an address: each method has a route of its own here."""
+    routes: Sequence[BaseRoute] = request.app.routes
+    asked = {method: {**request.scope, "method": method} for method in _METHODS}
+    return [method for method, scope in asked.items() if any(one.matches(scope)[0] is Match.FULL for one in routes)]
 
 
 def _pointer(location: Sequence[int | str]) -> str:

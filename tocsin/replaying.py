@@ -18,11 +18,11 @@ import msgspec
 from shared.kernel.days import Day, format_day, format_month, month_end, month_of, month_start, parse_day, parse_month
 from shared.kernel.ids import hashed_id
 from tocsin.client import Client, Json, NoSystem
-from tocsin.profiles.base import Profile, Tape, TapeFact
+from tocsin.profiles.base import Profile, Tape, TapeFact, source_of
 from tocsin.sending import Account, send_facts
 
 EVALUATION_PATIENCE_S = 300.0
-_POLL_S = 0.1
+_POLL_S = 0.02
 _CHUNK_BYTES = 1 << 20
 
 
@@ -111,7 +111,7 @@ class Replay:
         if note.closing != closing or closed_through < min(month_end(through), self._tape.last_day) or not done:
             return 0
         for fact in (done[0], done[-1]):
-            if self._client.find(f"/intake/v1/facts/{fact.id}", source=self._profile.name) is None:
+            if self._client.find(f"/intake/v1/facts/{fact.id}", source=source_of(self._profile, self._book)) is None:
                 return 0
         return through
 

@@ -16,7 +16,7 @@ POINTS: Final = frozenset(
         "relay.after_forget",
         "intake.before_commit",
         "intake.after_commit",
-        "evaluate.before_commit",
+        "evaluate.before_marks",
         "evaluate.after_commit",
         "refold",
     }

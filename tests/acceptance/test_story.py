@@ -109,7 +109,23 @@ def test_an_officer_acknowledges_once_and_a_closed_alert_refuses(system: System)
     assert refused.headers["content-type"] == "application/problem+json"
 
 
-def test_the_absurd_forecast_waits_in_quarantine_with_its_reason(system: System) -> None:
+def test_an_absurd_forecast_waits_in_quarantine_with_its_reason(system: System) -> None:
+    project = system.get("/risk/v1/alerts", indicator="project_slip_rate")["items"][0]
+    assert project["book"] == "projects"
+    report = {
+        "specversion": "1.0",
+        "id": "absurd-1",
+        "source": "tests",
+        "type": "tocsin.project.reported.v1",
+        "data": {
+            "book": "projects",
+            "value_date": "2019-09-01",
+            "known_at": "2019-09-01T00:00:00Z",
+            "project": "3",
+            "forecast_completion": "2190-01-01",
+        },
+    }
+    assert [item["outcome"] for item in system.send_facts([report])] == ["quarantined"]
     held = system.get("/intake/v1/quarantine", book="projects")["items"]
     assert [item["reason"] for item in held] == ["implausible_forecast"]
 

@@ -1,6 +1,7 @@
 """The catalogue is complete, its past still parses, and it only grows."""
 
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ EXAMPLE_FILES = sorted(EXAMPLES.glob("*.json"))
 
 
 @pytest.mark.parametrize("path", EXAMPLE_FILES, ids=lambda path: path.stem)
-def test_every_committed_example_still_parses_and_says_the_same(path) -> None:
+def test_every_committed_example_still_parses_and_says_the_same(path: Path) -> None:
     message = BY_TYPE[path.name.rsplit(".", 2)[0]]
     body = msgspec.json.decode(path.read_bytes(), type=message)
     assert json.loads(msgspec.json.encode(body)) == json.loads(path.read_text())

@@ -293,7 +293,12 @@ async def test_odd_addresses_are_refused(small_house: House) -> None:
     for path in ("/loans//repayments", "/loans/%00/repayments", f"/loans/{'x' * 65}/repayments"):
         assert (await small_house.post(path, WHEN)).status_code == 422
     assert (await small_house.post("/clients", [])).status_code == 422
-    assert (await small_house.post("/clients", {"id": 5, "source": None})).status_code == 422
+    for wrong in ({"id": 5}, {"source": None}, {"id": ""}):
+        assert (await small_house.post("/clients", client()["data"] | wrong)).status_code == 422
+    allowed = await small_house.client.delete("/intake/v1/books")
+    assert (allowed.status_code, allowed.headers["allow"]) == (405, "GET, POST")
+    misspelt = await small_house.get("/quarantine", resaon="unknown_loan")
+    assert (misspelt.status_code, misspelt.json()["errors"][0]["pointer"]) == (422, "query.resaon")
     plain = await small_house.client.post("/intake/v1/clients", content=b"{}")
     assert plain.status_code == 415
 

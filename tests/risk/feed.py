@@ -191,7 +191,7 @@ def repay(feed: Feed, loan: str, client: str, day: str, amount: str = "100.00", 
 def charge_off(feed: Feed, loan: str, client: str, day: str) -> None:
     """The lender gives a loan up."""
     fact = facts.LoanChargedOff(book="auto", value_date=date.fromisoformat(day), loan=loan)
-    feed.fact(fact, client, f"{loan}-charged-off")
+    feed.fact(fact, client, f"{loan}-charged-off-{day}")
 
 
 def small_book(feed: Feed, loans: int = 10) -> None:

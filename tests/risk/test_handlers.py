@@ -160,8 +160,8 @@ async def test_contradictions_are_reported_once_and_vanish_with_their_cause(data
     await fold(database, feed)
     (anomaly,) = await rows_of(database, select(ANOMALY))
     assert (anomaly.event_id, anomaly.reason) == (event_id("l0-repaid-2020-05-01"), "after_end")
-    annulled = facts.FactCorrected(book="auto", value_date=date(2020, 5, 2), fact="l0-charged-off")
-    feed.fact(annulled, "c0", "annulled", target="l0-charged-off")
+    annulled = facts.FactCorrected(book="auto", value_date=date(2020, 5, 2), fact="l0-charged-off-2020-04-01")
+    feed.fact(annulled, "c0", "annulled", target="l0-charged-off-2020-04-01")
     await fold(database, feed)
     assert await rows_of(database, select(ANOMALY)) == []
     await assert_true(database)
@@ -325,8 +325,8 @@ async def run(records: list[tuple[int, Record]], closes: dict[int, str], batch_r
         await database.close()
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(seed=st.integers(0, 10_000), batch_records=st.integers(1, 60))
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 10_000), batch_records=st.sampled_from([5, 17, 60]))
 async def test_shuffled_facts_end_in_the_same_counters_values_and_alerts(seed: int, batch_records: int) -> None:
     chance = random.Random(seed)
     life = a_life(chance)

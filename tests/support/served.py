@@ -13,7 +13,7 @@ from unittest import mock
 import pytest
 
 from tocsin.cli import main
-from tocsin.client import Address, Client
+from tocsin.client import Client, find_system
 from tocsin.demo.child import ServedSystem
 
 
@@ -30,19 +30,17 @@ class Ran(NamedTuple):
         return json.loads(self.out)
 
 
-class Served:
-    """A system in a folder, which may be killed and started again, and the command line pointed at it."""
+class Front:
+    """The command line, and a client, pointed at the system of a data folder."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
-        self.process = ServedSystem(data)
-        self.address: Address = self.process.wait_until_ready()
 
     def client(self) -> Client:
-        return Client(self.address)
+        return Client(find_system(None, None, self.data))
 
     def run(self, *arguments: object) -> Ran:
-        """Run one command in this process, its data folder being the system's."""
+        """Run one command in this process."""
         out, err = io.StringIO(), io.StringIO()
         code = 0
         environment = {"TOCSIN_DATA": str(self.data), "COLUMNS": "200"}
@@ -57,6 +55,15 @@ class Served:
             except SystemExit as end:
                 code = end.code if isinstance(end.code, int) else 1
         return Ran(code, out.getvalue(), err.getvalue())
+
+
+class Served(Front):
+    """A system in a folder, which may be killed and started again."""
+
+    def __init__(self, data: Path) -> None:
+        super().__init__(data)
+        self.process = ServedSystem(data)
+        self.process.wait_until_ready()
 
     def kill(self) -> None:
         """End it as a power cut would."""

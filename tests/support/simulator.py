@@ -103,9 +103,7 @@ class World:
         self.dice = random.Random(seed)
         self.clock = FrozenClock(datetime(2024, 1, 1, tzinfo=UTC))
         self.log = open_sqlite_log(None, self.clock)
-        self.databases: dict[str, SqliteDatabase] = {
-            name: open_sqlite(None, self.clock) for name in ("intake", "risk")
-        }
+        self.databases: dict[str, SqliteDatabase] = {name: open_sqlite(None, self.clock) for name in ("intake", "risk")}
         self.health, self.stop = Health(), asyncio.Event()
         self.crashing = False
         self.crashes: dict[str, int] = {}
@@ -189,7 +187,6 @@ class World:
         scope = Scope(self.risk.owner, PARTITIONS)
         async with self.databases["risk"].transaction(snapshot=True) as tx:
             done = await evaluate_book(tx, small_book.BOOK, scope)
-            crashpoint.crash_point("evaluate.before_commit")
         return bool(done and (done.marks or done.values or done.revisions))
 
     def _maybe_crash(self, point: str) -> None:

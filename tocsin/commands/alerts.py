@@ -52,6 +52,8 @@ def list_alerts(
             as_of=as_of,
             known_at=known_at,
         )
+    for alert in alerts:
+        alert["level"] = stood_at(alert)
     if as_json:
         print_json(alerts)
         return
@@ -108,6 +110,14 @@ def acknowledge_alert(
         print_json(answer)
     else:
         out().print(f"{alert} is acknowledged by {escape(body['by'])}")
+
+
+def stood_at(alert: Json) -> str:
+    """Return the level of an alert in a list: the one at which it stands, or for one that is over its highest.
+
+    Risk serves `none` for an alert that is over, because that is the level of its last revision.
+    """
+    return str(alert["level"] if alert["state"] == "open" else alert.get("peak_level") or alert["level"])
 
 
 def _level(alert: Json) -> str:

@@ -1,6 +1,8 @@
 """`tocsin demo`: the whole product on real loans and projects, from nothing, in one command."""
 
 import shutil
+import signal
+import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -30,6 +32,10 @@ def demo(
 
     Nothing in it is written down beforehand: policy, facts and closes go in over HTTP, alerts and figures come out.
     """
+    if data is not None and data.exists() and any(data.iterdir()):
+        raise typer.BadParameter("the demo wants a folder that is empty or does not exist", param_hint="--data")
+    # A stop must reach the `finally` below: the system of the demo is a process of its own.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = out()
     folder = data or Path(tempfile.mkdtemp(prefix="tocsin-demo-"))
     console.print(f"[dim]a system of its own in {folder} ...[/dim]")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.kernel.days import Day, Month, format_day, format_month, month_end, month_start
-from tocsin.profiles.base import BadCell, Body, FactWriter, Origin, Row, Tape, TapeUnreadable, money, rows_of
+from tocsin.profiles.base import BadCell, Body, FactWriter, Origin, Row, Tape, TapeUnreadable, money, rows_of, source_of
 
 CURRENCY = "USD"
 FIRST_DAY = "2017-06-01"
@@ -90,7 +90,7 @@ class AutoAbs:
         for rows in payments:
             for row in rows:
                 _read_month(row, loans, months, tape)
-        write = FactWriter(self.name, book, tape)
+        write = FactWriter(source_of(self, book), book, tape)
         for loan in loans.values():
             course = [months[loan.id][month] for month in sorted(months[loan.id])] if loan.id in months else []
             if not course:

@@ -90,6 +90,14 @@ class Profile(Protocol):
         """Map the files; TapeUnreadable when they are not of this shape."""
 
 
+def source_of(profile: Profile, book: str) -> str:
+    """Return the `source` of a profile's facts: its name, with another book than its own both.
+
+    The ids of facts are unique within a source, and one tape may go into several books of a system.
+    """
+    return profile.name if book == profile.book else f"{profile.name}/{book}"
+
+
 class TapeUnreadable(Exception):
     """A file cannot be read as a tape of this profile at all."""
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shared.kernel.days import day_of, month_end, month_of, parse_day
-from tocsin.profiles.base import BadCell, Body, FactWriter, Row, Tape, TapeUnreadable, money, rows_of
+from tocsin.profiles.base import BadCell, Body, FactWriter, Row, Tape, TapeUnreadable, money, rows_of, source_of
 
 CURRENCY = "USD"
 FIRST_DAY = "2013-09-01"
@@ -39,7 +39,7 @@ class NycProjects:
     def read(self, files: Sequence[Path], book: str) -> Tape:
         """Map the files; rows that cannot be understood are rejects."""
         tape = Tape()
-        write = FactWriter(self.name, book, tape)
+        write = FactWriter(source_of(self, book), book, tape)
         reports: list[tuple[str, str, Row]] = []
         seen: dict[tuple[str, str], int] = {}
         for path in files:

@@ -137,6 +137,7 @@ def _line_chart(
         _years(first, last, x, top, bottom),
         _levels(frame, levels, y),
         _curve(points, x, y),
+        _level_labels(frame, levels, y),
         _ends([mark for mark in shown if not mark.word], x, y),
         _marks(labels, x, y, top),
     ]
@@ -226,16 +227,23 @@ def _bands(stretches: Sequence[Stretch], x: Scale, top: float, bottom: float) ->
 
 
 def _levels(frame: _Frame, levels: Sequence[LevelLine], y: Scale) -> Markup:
-    """Draw where a level is entered (full) and left (dashed); the labels keep their distance from each other."""
-    parts, taken = [], float("inf")
+    """Draw where a level is entered (full) and left (dashed)."""
+    parts = []
     start, end = frame.left, frame.width - frame.right
-    for line in sorted(levels, key=lambda level: level.enter):
+    for line in levels:
         for kind, value in (("enter", line.enter), ("leave", line.leave)):
             at = y(value)
             parts.append(tag("line", class_=f"level {kind} stroke-{line.level}", x1=start, x2=end, y1=at, y2=at))
+    return joined(parts)
+
+
+def _level_labels(frame: _Frame, levels: Sequence[LevelLine], y: Scale) -> Markup:
+    """Name the levels, beside the chart or in it; the labels keep their distance from each other."""
+    parts, taken = [], float("inf")
+    for line in sorted(levels, key=lambda level: level.enter):
         at = y(line.enter)
         taken = at - 4 if frame.narrow else min(at + 4, taken - 14)
-        place = start + 4 if frame.narrow else end + 8
+        place = frame.left + 4 if frame.narrow else frame.width - frame.right + 8
         text = f"{line.level} {percent(line.enter)}"
         parts.append(tag("text", text, class_=f"level-label ink-{line.level}", x=place, y=taken))
     return joined(parts)

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 import msgspec
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from services.intake import metrics
 from services.intake.api.documents import PROBLEMS_READ, PROBLEMS_WRITE, body, page_schema, replies, struct_schema
@@ -16,6 +16,7 @@ from services.intake.api.edge import (
     once,
     printable,
     read_bytes,
+    refuse_unknown_parameters,
     replied,
 )
 from services.intake.domain.findings import BOOK_PATTERN
@@ -72,7 +73,7 @@ def _add_reads(router: APIRouter, front: Front) -> None:
         "/books",
         summary="List books",
         tags=["books"],
-        dependencies=[requires("books:read")],
+        dependencies=[requires("books:read"), Depends(refuse_unknown_parameters)],
         responses=replies({200: ("Books by id", page_schema(BookTold))}, *PROBLEMS_READ),
     )
     async def list_books(cursor: CursorText = None, limit: Limit = 100) -> Response:
@@ -86,7 +87,7 @@ def _add_reads(router: APIRouter, front: Front) -> None:
         "/books/{book}",
         summary="See a book",
         tags=["books"],
-        dependencies=[requires("books:read")],
+        dependencies=[requires("books:read"), Depends(refuse_unknown_parameters)],
         responses=replies({200: ("The book", BookTold)}, *PROBLEMS_READ, 404),
     )
     async def get_book(book: BookId) -> Response:

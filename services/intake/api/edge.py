@@ -20,6 +20,7 @@ from shared.db.port import Database, Tx
 from shared.kernel.ids import digest_of
 from shared.problem import FieldError, Problem
 from shared.runtime.bell import Bell
+from shared.runtime.crashpoint import crash_point
 
 JSON = "application/json"
 KEY_LENGTH_MAX = 255
@@ -35,7 +36,7 @@ IdempotencyKey = Annotated[
     ),
 ]
 Limit = Annotated[int, Query(ge=1, le=500, description="Items on a page")]
-CursorText = Annotated[str | None, Query(max_length=500, description="`next` of the page before")]
+CursorText = Annotated[str | None, Query(min_length=1, max_length=500, description="`next` of the page before")]
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ async def once(request: Request, front: Front, key: str | None, body: bytes, wor
             response = await work(tx)
         else:
             response = await _once_by_key(tx, request, front, key, body, work)
+        crash_point("intake.before_commit")
+    crash_point("intake.after_commit")
     front.bell.ring()
     return response
 
@@ -127,6 +130,14 @@ def decoded(body: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(body, type=kind)
     except WRONG as error:
         raise invalid(explain_json(body, kind, str(error))[1]) from None
+
+
+def refuse_unknown_parameters(request: Request) -> None:
+    """Refuse query parameters that a route does not have: a filter that is misspelt would silently filter nothing."""
+    known = {one.alias for one in request.scope["route"].dependant.query_params}
+    if unknown := sorted(set(request.query_params) - known):
+        errors = [FieldError(pointer=f"query.{name}"[:100], detail="is not a parameter of this") for name in unknown]
+        raise Problem("unknown-parameters", 422, "Unknown parameters", errors=errors)
 
 
 def printable(**texts: str | None) -> None:

@@ -6,11 +6,20 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from services.intake import metrics
 from services.intake.api.documents import PROBLEMS_READ, PROBLEMS_WRITE, bodies, event_schema, replies
-from services.intake.api.edge import Front, IdempotencyKey, invalid, once, printable, read_bytes, replied
+from services.intake.api.edge import (
+    Front,
+    IdempotencyKey,
+    invalid,
+    once,
+    printable,
+    read_bytes,
+    refuse_unknown_parameters,
+    replied,
+)
 from services.intake.api.resources import conflict
 from services.intake.domain.findings import ID_LENGTH_MAX, SOURCE_LENGTH_MAX
 from services.intake.handlers.accept import accept_facts
@@ -27,6 +36,11 @@ _OUTCOMES = ("accepted", "repeated", "waiting", "quarantined", "refused", "confl
 _decode_batch = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
+# Items are not described as events here, because one that is none is answered for itself and refuses nothing else.
+_BATCH_SCHEMA = {"type": "array", "description": f"Events, each as in {ONE}"}
+_LINES_SCHEMA = {"type": "string", "description": f"Events, one per line, each as in {ONE}"}
+
+
 class FactsAnswer(msgspec.Struct, gc=False, kw_only=True):
     """What became of each fact, in order, and how many of each."""
 
@@ -41,7 +55,6 @@ class FactsAnswer(msgspec.Struct, gc=False, kw_only=True):
 
 def add_routes(router: APIRouter, front: Front) -> None:
     """Add the routes under `/facts`."""
-    event = event_schema()
 
     @router.post(
         "/facts",
@@ -55,7 +68,7 @@ def add_routes(router: APIRouter, front: Front) -> None:
             },
             *PROBLEMS_WRITE,
         ),
-        openapi_extra=bodies({ONE: event, BATCH: {"type": "array", "items": event}, LINES: {"type": "string"}}),
+        openapi_extra=bodies({ONE: event_schema(), BATCH: _BATCH_SCHEMA, LINES: _LINES_SCHEMA}),
     )
     async def post_facts(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
         """Take one CloudEvent, a batch of them, or one per line; each is answered for itself.
@@ -72,7 +85,7 @@ def add_routes(router: APIRouter, front: Front) -> None:
         "/facts/{id:path}",
         summary="See what became of a fact",
         tags=["facts"],
-        dependencies=[requires("facts:read")],
+        dependencies=[requires("facts:read"), Depends(refuse_unknown_parameters)],
         responses=replies({200: ("What became of it", FactTold)}, *PROBLEMS_READ, 404, 409),
     )
     async def get_fact(

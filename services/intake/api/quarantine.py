@@ -5,7 +5,7 @@ import binascii
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from sqlalchemy import Row
 
 from services.intake import metrics
@@ -19,6 +19,7 @@ from services.intake.api.edge import (
     invalid,
     once,
     read_bytes,
+    refuse_unknown_parameters,
     replied,
 )
 from services.intake.domain.findings import BOOK_PATTERN, Finding
@@ -54,7 +55,7 @@ def _add_reads(router: APIRouter, front: Front) -> None:
         "/quarantine",
         summary="List what waits or is held",
         tags=["quarantine"],
-        dependencies=[requires("quarantine:read")],
+        dependencies=[requires("quarantine:read"), Depends(refuse_unknown_parameters)],
         responses=replies({200: ("Items, oldest first", page_schema(ItemTold))}, *PROBLEMS_READ),
     )
     async def list_items(
@@ -78,7 +79,7 @@ def _add_reads(router: APIRouter, front: Front) -> None:
         "/quarantine/{id}",
         summary="See an item with its bytes",
         tags=["quarantine"],
-        dependencies=[requires("quarantine:read")],
+        dependencies=[requires("quarantine:read"), Depends(refuse_unknown_parameters)],
         responses=replies({200: ("The item", ItemShown)}, *PROBLEMS_READ, 404),
     )
     async def get_item(item: ItemId) -> Response:

@@ -57,7 +57,7 @@ def add_post(router: APIRouter, front: Front, path: str, fact_type: str, title: 
         name=f"post {fact_type}",
         tags=[path.split("/")[1]],
         dependencies=[requires("facts:write")],
-        responses=replies(_REPLIES, *PROBLEMS_WRITE),
+        responses=replies(_REPLIES, *PROBLEMS_WRITE, *((404,) if field else ())),
         openapi_extra=body(resource_schema(fact_type, (field,) if field else ())),
     )
 

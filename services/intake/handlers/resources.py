@@ -28,17 +28,21 @@ def read_resource(
     if not isinstance(fields, dict):
         return Refusal("", source, fact_type, (Finding("", "is not a JSON object"),))
     found = []
-    named = {"id": fields.pop("id", None), "source": fields.pop("source", None)}
-    for name, value in named.items():
-        if value is not None and not isinstance(value, str):
+    named = {}
+    for name in ("id", "source"):
+        if name not in fields:
+            continue
+        value = fields.pop(name)
+        if isinstance(value, str):
+            named[name] = value
+        else:
             found.append(Finding(f"/{name}", "is a string"))
-            named[name] = None
     for name, value in told.items():
         if name in fields and fields[name] != value:
             found.append(Finding(f"/{name}", "differs from the address"))
         fields[name] = value
-    origin_id = new_id() if named["id"] is None else named["id"]
-    source = source if named["source"] is None else named["source"]
+    origin_id = named["id"] if "id" in named else new_id()
+    source = named.get("source", source)
     read = read_body(origin_id, source, fact_type, _encode(fields), now, bounds)
     if not found:
         return read

@@ -28,14 +28,14 @@ _LOAN = msgspec.msgpack.Decoder(LoanState).decode
 _PROJECT = msgspec.msgpack.Decoder(ProjectState).decode
 
 _BECAUSE = {
-    "back_dated_repayment": "a back-dated repayment",
-    "back_dated": "a back-dated fact",
+    "repayment": "a back-dated repayment",
+    "fact": "a back-dated fact",
     "correction": "a correction",
     "reversal": "a reversed repayment",
     "client_changed": "a change of a client's attributes",
     "policy": "a new version of the policy",
 }
-"""Cause of a mark -> how a sentence names it."""
+"""Cause of a mark -> how a sentence about a changed past names it."""
 
 
 class Surroundings:

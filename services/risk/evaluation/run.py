@@ -9,14 +9,13 @@ from services.risk.evaluation.state import Dirt, Task
 from services.risk.handlers.fold import Scope, lanes_of
 from services.risk.moments import micros_of
 from services.risk.store import alerts, books, counters, marks, policies
-from services.risk.store.marks import Mark
 from services.risk.store.tables import HOUSE
 from shared.db import outbox
 from shared.db.port import Tx
 from shared.runtime.crashpoint import crash_point
 
-MARKS_MAX = 20_000
-"""Marks that one evaluation takes; the next one takes the rest."""
+ORIGINS_MAX = 200
+"""Batches, closes and policies whose marks one evaluation takes; the next one takes the rest."""
 
 
 class Evaluated(NamedTuple):
@@ -26,7 +25,7 @@ class Evaluated(NamedTuple):
     values: int
     revisions: int
     more: bool
-    """Marks are left."""
+    """Marks may be left."""
 
 
 class Fenced(Exception):
@@ -42,8 +41,8 @@ async def evaluate_book(tx: Tx, book: str, scope: Scope) -> Evaluated | None:
     stored = await books.book_named(tx, book)
     if evaluator is None or stored is None:
         return None
-    found = await marks.marks_of(tx, book, MARKS_MAX)
-    taken = _whole_origins(found) if len(found) == MARKS_MAX else found
+    taken = await marks.marks_of(tx, book, ORIGINS_MAX)
+    origins = {mark.origin for mark in taken}
     terms = stored.terms
     closed = await books.closed_through(tx, book, await lanes_of(tx, scope))
     closed_through = max(evaluator.evaluated_through, terms.first_day - 1 if closed is None else closed)
@@ -65,7 +64,7 @@ async def evaluate_book(tx: Tx, book: str, scope: Scope) -> Evaluated | None:
     if written.messages:
         await outbox.put(tx, HOUSE, written.messages)
     crash_point("evaluate.before_marks")
-    await marks.drop_marks(tx, book, {mark.origin for mark in taken})
+    await marks.drop_marks(tx, book, origins)
     after = evaluator._replace(
         evaluated_through=task.closed_through,
         final_month=task.final_month,
@@ -73,10 +72,4 @@ async def evaluate_book(tx: Tx, book: str, scope: Scope) -> Evaluated | None:
     )
     if not await books.save_evaluator(tx, book, after):
         raise Fenced(book)
-    return Evaluated(len(taken), len(changed), len(written.revisions), len(taken) < len(found))
-
-
-def _whole_origins(found: list[Mark]) -> list[Mark]:
-    """Leave the last origin out, unless it is the only one: its marks may not all be there, and go together."""
-    last = found[-1].origin
-    return [mark for mark in found if mark.origin != last] or found
+    return Evaluated(len(taken), len(changed), len(written.revisions), len(origins) == ORIGINS_MAX)

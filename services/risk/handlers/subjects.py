@@ -26,7 +26,7 @@ from services.risk.store import facts, subjects
 from services.risk.store.marks import AnomalyRow
 from services.risk.store.subjects import Kept
 from shared.db.port import Tx
-from shared.events.facts import FactCorrected, RepaymentReversed
+from shared.events.facts import FactCorrected, RepaymentReceived, RepaymentReversed
 
 F = TypeVar("F", LoanFact, ProjectFact)
 S = TypeVar("S", LoanState, ProjectState)
@@ -155,8 +155,9 @@ def _advance(engine: Engine[F, S], subject: _Subject, state: S, terms: BookTerms
         state = folded.state
         folds.append(folded)
     known_at_us = max(one.known_at_us for one in subject.arrived)
+    cause = _cause(subject)
     for folded in folds:
-        outcome.take(subject.book, folded.cells, known_at_us, "fact")
+        outcome.take(subject.book, folded.cells, known_at_us, cause)
         if folded.anomalies:
             outcome.anomalies.extend(_anomaly_rows(subject, folded.anomalies, {}))
     return state
@@ -191,7 +192,7 @@ async def _fold_again(
             held = current or () if moved is None else moved.before
             add(cells, engine.fold(engine.translate(old, None), held, terms).cells, -1)
             metrics.SUBJECTS_REFOLDED.labels(engine.kind).inc()
-        outcome.take(subject.book, cells, _known_at(subject, work.clients), _cause(subject, bool(old)))
+        outcome.take(subject.book, cells, _known_at(subject, work.clients), _cause(subject))
         anomalies = _anomaly_rows(subject, after.anomalies, {one.event_id: one for one in told})
         if current is None:
             anomalies.append(AnomalyRow(subject.key, told[0].event_id, CLIENT_UNKNOWN, subject.book, subject.client, 0))
@@ -214,7 +215,7 @@ def _known_at(subject: _Subject, clients: Clients) -> int:
     return max([*known, moved.known_at_us] if moved is not None else known)
 
 
-def _cause(subject: _Subject, had_past: bool) -> str:
+def _cause(subject: _Subject) -> str:
     """Name why figures changed; published with the revisions that follow from it."""
     types = {one.envelope.type for one in subject.arrived}
     if FactCorrected.type in types:
@@ -223,7 +224,7 @@ def _cause(subject: _Subject, had_past: bool) -> str:
         return "reversal"
     if not types:
         return "client_changed"
-    return "back_dated" if had_past else "fact"
+    return "repayment" if types == {RepaymentReceived.type} else "fact"
 
 
 def _anomaly_rows(subject: _Subject, anomalies: Sequence[Anomaly], told: Mapping[str, Told]) -> list[AnomalyRow]:

@@ -32,9 +32,14 @@ async def add_marks(tx: Tx, marks: Sequence[Mark]) -> None:
         await tx.insert(MARK, Mark._fields, marks)
 
 
-async def marks_of(tx: Tx, book: str, limit: int) -> list[Mark]:
-    """Return marks of a book, the oldest business first."""
-    rows = await tx.rows(select(MARK).where(MARK.c.book == book).order_by(MARK.c.origin, MARK.c.segment).limit(limit))
+async def marks_of(tx: Tx, book: str, origins: int) -> list[Mark]:
+    """Return all marks of so many origins of a book."""
+    first = select(MARK.c.origin).where(MARK.c.book == book).distinct().order_by(MARK.c.origin).limit(origins)
+    rows = await tx.rows(
+        select(MARK)
+        .where(MARK.c.book == book, MARK.c.origin.in_(first))
+        .order_by(MARK.c.origin, MARK.c.segment, MARK.c.dirty_from)
+    )
     return [Mark(*row) for row in rows]
 
 
