@@ -13,6 +13,7 @@ from services.risk.store import alerts, books
 from shared.db.port import Database, DatabaseUnavailable
 from shared.runtime.backoff import Backoff
 from shared.runtime.bell import Bell
+from shared.runtime.crashpoint import crash_point
 from shared.runtime.service import Limits, Worker
 from shared.telemetry import logger
 
@@ -68,6 +69,7 @@ class EvaluatorLoop:
             levels = await alerts.count_open(tx, book) if done is not None and done.revisions else None
         if done is None:
             return None
+        crash_point("evaluate.after_commit")
         metrics.EVALUATIONS.inc()
         metrics.EVALUATION_SECONDS.observe(perf_counter() - began)
         metrics.MARKS_TAKEN.inc(done.marks)

@@ -92,7 +92,7 @@ def test_the_report_names_every_alert_with_its_reason_and_its_drivers(browser: B
     alerts = page.locator("article.alert")
     assert alerts.count() == 8
     assert page.locator("#auto-missed_payment_rate-count article .drivers").count() == 3
-    texts = page.locator("#auto-missed_payment_rate-count svg.wide text").all_inner_texts()
+    texts = page.locator("#auto-missed_payment_rate-count svg.wide text").all_text_contents()
     assert {"Sep 2018 amber 14.1\u00a0%", "Jun 2019 amber 16.1\u00a0%", "Apr 2020 red 20.5\u00a0%"} <= set(texts)
     assert "officer-on-duty" in page.content()
     assert "no payments: closed before the tape begins" in page.content()

@@ -11,7 +11,7 @@ from shared.security.rights import RIGHTS
 from tests.support import small_book
 from tests.support.simulator import World
 
-SEEDS = 40
+SEEDS = 12
 LATE = [
     small_book.fact("late-1", "repayment.received", dt.date(2023, 5, 20), loan="l0", amount="110.00", currency="EUR"),
     small_book.fact("back", "repayment.reversed", dt.date(2023, 7, 3), loan="l9", repayment="p9-2", currency="EUR"),

@@ -202,7 +202,7 @@ async def test_the_feed_page_by_page(database: AnyDatabase, client: httpx.AsyncC
     await settle(database, feed)
     new = (await get(client, "/alert-revisions", after=after))["items"]
     assert {(one["indicator"], one["change"]) for one in new} == {
-        ("missed_payment_rate", "worsened"),
+        ("missed_payment_rate", "continued"),
         ("charge_off_rate", "confirmed"),
     }
 

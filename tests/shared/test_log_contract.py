@@ -390,13 +390,11 @@ class TestGroups:
             request.applymarker(pytest.mark.xfail(strict=True, reason="one process owns everything"))
         group = fresh_topic("group")
         async with joined(log, topic, group) as one, joined(log, topic, group) as other:
-            timeout_s = READ_TIMEOUT_S if isinstance(log, KafkaLog) else 0.5
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(READ_TIMEOUT_S if isinstance(log, KafkaLog) else 0.5):
                 while not (len(one.owned) == len(other.owned) == PARTITIONS // 2):
                     await asyncio.gather(one.reader.read_batch(1, 0.1), other.reader.read_batch(1, 0.1))
             assert one.owned | other.owned == set(range(PARTITIONS))
             for lane in range(PARTITIONS):
                 await fill(log, topic, lane, range(lane, lane + 1))
             mine, theirs = await asyncio.gather(one.read(2), other.read(2))
-            assert {record.partition for record in mine} == one.owned
-            assert {record.partition for record in theirs} == other.owned
+            assert [{record.partition for record in read} for read in (mine, theirs)] == [one.owned, other.owned]

@@ -27,6 +27,7 @@ from services.risk.store.marks import AnomalyRow
 from services.risk.store.subjects import Kept
 from shared.db.port import Tx
 from shared.events.facts import FactCorrected, RepaymentReceived, RepaymentReversed
+from shared.runtime.crashpoint import crash_point
 
 F = TypeVar("F", LoanFact, ProjectFact)
 S = TypeVar("S", LoanState, ProjectState)
@@ -199,6 +200,7 @@ async def _fold_again(
         outcome.refolded.append(subject.key)
         outcome.anomalies.extend(anomalies)
         rows.append(engine.row(subject, after.state, work.partition))
+    crash_point("refold")
     return rows
 
 
