@@ -15,6 +15,7 @@ from shared.clock import SystemClock
 from shared.db import migrate
 from shared.db.postgres import open_postgres
 from shared.log.kafka import open_kafka_log
+from shared.log.sqlite import LogInUse
 from shared.runtime import lifecycle
 from shared.runtime.platform import all_topics, embedded
 from shared.security.keys import KeyRing
@@ -25,6 +26,10 @@ PROFILE = "profile.json"
 _LOCAL_KEY = "local"
 
 
+class FolderInUse(Exception):
+    """Another process serves this data folder."""
+
+
 def run_version() -> str:
     """Return the version of this distribution."""
     return version("tocsin")
@@ -33,9 +38,15 @@ def run_version() -> str:
 async def run_embedded(
     data: Path, port: int, host: str = "127.0.0.1", started: Callable[[str], Awaitable[None]] | None = None
 ) -> None:
-    """Run every service on the files in `data` until SIGTERM; leaves the address and a key in `profile.json` there."""
+    """Run every service on the files in `data` until SIGTERM; leaves the address and a key in `profile.json` there.
+
+    FolderInUse when another process does so already.
+    """
     async with AsyncExitStack() as stack:
-        opened = await stack.enter_async_context(embedded(data, list(SERVICES)))
+        try:
+            opened = await stack.enter_async_context(embedded(data, list(SERVICES)))
+        except LogInUse:
+            raise FolderInUse(f"{data} is served by another process; stop it, or give another --data") from None
         for name, database in opened.databases.items():
             await migrate.upgrade(database, f"services.{name}")
         composed = [

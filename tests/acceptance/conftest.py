@@ -22,7 +22,6 @@ class Demo(NamedTuple):
 
     front: Front
     out: str
-    seconds_s: float
     report: Path
 
 
@@ -42,15 +41,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         "--report",
         str(report),
     ]
-    began_s = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
-    seconds_s = time.monotonic() - began_s
     assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
     found = re.search(r"process (\d+)", done.stdout)
     assert found is not None
     pid = int(found[1])
     try:
-        yield Demo(Front(folder / "data"), done.stdout, seconds_s, report)
+        yield Demo(Front(folder / "data"), done.stdout, report)
     finally:
         os.kill(pid, signal.SIGTERM)
         wait_until_gone(pid)

@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.acceptance.conftest import Demo
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SECONDS_MAX = 120
 
 
 def said(demo: Demo) -> str:
@@ -41,7 +40,6 @@ def test_it_ends_with_a_summary_and_says_how_to_go_on(demo: Demo) -> None:
     assert "8 alerts: 5 reached red, 3 amber; 3 still open" in said(demo)
     assert "auto: 28 rows rejected (loan_id: no payments" in said(demo)
     assert "export TOCSIN_DATA=" in said(demo)
-    assert demo.seconds_s < SECONDS_MAX
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.intake.domain.reading import event_id_of
+from services.intake.handlers.accept import accept_facts
 from shared.log.lanes import lane_of
 from tests.intake.conftest import open_small_house
 from tests.intake.house import BOOK, PARTITIONS, House, client, event, loan, repayment
@@ -238,3 +239,33 @@ async def test_facts_and_what_they_wait_for_cannot_miss_each_other(
         await asyncio.gather(*(teller.take(one) for teller, one in zip(tellers, turned, strict=True)))
     assert await house.quarantined() == {}
     assert len(await house.ledger()) == 50
+
+
+PAIRS = {
+    "correction": (repayment(), event("right", "fact.corrected", fact="P1")),
+    "reversal": (repayment(), event("back", "repayment.reversed", loan="L1", repayment="P1", currency="USD")),
+    "loan": (loan("L2"), repayment("P2", "L2")),
+    "client": (client("C2"), loan("L2", "C2")),
+    "project": (
+        event("project", "project.registered", project="B", client="C1", currency="USD"),
+        event("report", "project.reported", project="B", phase="Design"),
+    ),
+}
+
+
+@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
+@pytest.mark.parametrize("waiting_first", [True, False])
+async def test_two_open_transactions_see_each_other(
+    house: House, pair: tuple[dict[str, Any], dict[str, Any]], waiting_first: bool
+) -> None:
+    """One has written and not committed while the other runs: whoever comes second waits for it, or finds it."""
+    await house.open_book()
+    await house.take(client(), loan())
+    first, second = pair[::-1] if waiting_first else pair
+    async with house.database.transaction() as tx:
+        await accept_facts(tx, house.desk, [house.read(first)], house.clock.now())
+        other = asyncio.create_task(house.take(second))
+        await asyncio.wait([other], timeout=0.3)
+    await other
+    assert await house.quarantined() == {}
+    assert await house.ledger() == {"client C1", "loan L1", pair[0]["id"], pair[1]["id"]}

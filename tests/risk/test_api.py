@@ -183,6 +183,27 @@ async def test_one_alert_with_its_revisions_and_an_acknowledgement(
     assert (await client.post(place.replace(alert["id"], "0" * 32), json={"by": "x"})).status_code == 404
 
 
+async def test_a_request_with_the_same_key_has_one_effect_and_one_answer(
+    database: AnyDatabase, client: httpx.AsyncClient
+) -> None:
+    await story(database, client)
+    (alert, _) = (await get(client, "/alerts"))["items"]
+    place, key = f"{RISK}/alerts/{alert['id']}/acknowledgements", {"idempotency-key": "k1"}
+    first = await client.post(place, json={"by": "officer-7"}, headers=key)
+    again = await client.post(place, json={"by": "officer-7"}, headers=key)
+    assert (first.status_code, again.status_code, again.json(), again.headers["etag"]) == (
+        201,
+        201,
+        first.json(),
+        '"3"',
+    )
+    assert (await client.post(place, json={"by": "officer-8"}, headers=key)).status_code == 422
+    milder, key = POLICY.replace("30 %", "31 %"), {"idempotency-key": "k2"}
+    for text, headers in ((milder, key), (POLICY, {}), (milder, key)):
+        assert (await client.post(f"{RISK}/policies", json={"text": text}, headers=headers)).status_code == 201
+    assert (await get(client, "/policies/demo"))["version"] == 3, "the repeated request is no fourth version"
+
+
 async def test_the_feed_page_by_page(database: AnyDatabase, client: httpx.AsyncClient) -> None:
     feed = await story(database, client)
     seen: list[tuple[str, str]] = []

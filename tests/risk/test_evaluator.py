@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from services.risk.evaluation import run as running
+from services.risk.evaluation.acknowledging import Verdict, acknowledge_alert
 from services.risk.evaluation.revisions import Kept, decode_kept
-from services.risk.handlers.acknowledge import Verdict, acknowledge_alert
 from services.risk.handlers.claim import take_over
 from services.risk.handlers.fold import Scope
 from services.risk.store.tables import ALERT, ALERT_REVISION, EVALUATOR, HOUSE, INDICATOR_VALUE, MARK

@@ -10,11 +10,11 @@ from shared.security.keys import KeyRing
 from shared.security.rights import RIGHTS
 from tocsin.console import AsJson, data_folder, err, out, print_json, print_table
 
-app = typer.Typer(no_args_is_help=True, help="API keys: add, list, revoke (in the file that the services read).")
+app = typer.Typer(no_args_is_help=True, help="API keys: add, list, revoke.")
 
 KeyFile = Annotated[
     Path | None,
-    typer.Option("--file", envvar="TOCSIN_KEYS", help="Key file; left out: keys.json in the data folder."),
+    typer.Option("--file", envvar="TOCSIN_KEYS_FILE", help="Key file; left out: keys.json in the data folder."),
 ]
 
 

@@ -11,7 +11,7 @@ from tocsin.client import Client, Json, find_system
 from tocsin.console import AsJson, Key, Url, data_folder, err, out, print_json
 from tocsin.profiles import PROFILES
 from tocsin.profiles.base import Profile, Reject, Tape
-from tocsin.progress import Watch, watched
+from tocsin.progress import watched
 from tocsin.replaying import Closing, Hooks, Replay, wait_until_evaluated
 from tocsin.sending import Account, send_facts, write_rejects
 
@@ -80,12 +80,10 @@ def import_(
     account = Account()
     with watched(err(), len(tape.facts), name) as watch, Client(address, wait_s, watch.away) as client:
         client.get(f"/intake/v1/books/{name}")
-        _send(client, tape, account, watch)
+        send_facts(client, tape.facts, account, watch.facts)
+        watch.month("waiting for risk")
+        wait_until_evaluated(client, name)
     _report(account, tape, path, time.monotonic() - began_s, as_json)
-
-
-def _send(client: Client, tape: Tape, account: Account, watch: Watch) -> None:
-    send_facts(client, tape.facts, account, watch.facts)
 
 
 def _profile(name: str) -> Profile:

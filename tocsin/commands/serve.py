@@ -1,10 +1,10 @@
 """`tocsin serve`: the whole system in one process on files."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
+import uvloop
 
 from shared.telemetry import configure_logs
 from tocsin.client import DEFAULT_DATA
@@ -23,11 +23,15 @@ def serve(
 
     Leaves `profile.json` (address and a local key) in the folder, where the other commands find it.
     """
-    from tocsin.system import run_embedded  # imports every service, which the other commands must not wait for
+    from tocsin.system import FolderInUse, run_embedded  # imports every service; other commands must not wait for it
 
     configure_logs("console", log_level.upper())
 
     async def started(url: str) -> None:
         err().print(f"tocsin serves {data} at [bold]{url}[/bold]; stop with Ctrl-C")
 
-    asyncio.run(run_embedded(data, port, host, started))
+    try:
+        uvloop.run(run_embedded(data, port, host, started))
+    except FolderInUse as error:
+        err().print(str(error), style="red")
+        raise typer.Exit(1) from None

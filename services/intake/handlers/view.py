@@ -59,13 +59,15 @@ async def look_up_names(
     missing = {name for name in wanted if name not in view.known}
     if missing:
         await registry.hold_places(tx, missing)
-    locking = {fact.reading.registers for fact in facts if fact.reading.registers}
-    locking.update(_client_names(view, facts))
+    reading = {fact.reading.registers for fact in facts if fact.reading.registers}
     if not released:
-        locking |= missing
-    if locking:
-        for row in await registry.lock(tx, locking):
+        reading |= missing
+    clients = _client_names(view, facts)
+    if reading:
+        for row in await registry.lock(tx, clients | reading):
             view.note(*row)
+    elif clients:
+        await registry.hold(tx, clients)
     if released and missing:
         for row in await registry.read(tx, missing):
             view.note(*row)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 
 from services.intake.store.tables import BOOK, CLOSE
+from shared.db.among import among
 from shared.db.port import Tx
 from shared.kernel.days import Day
 
@@ -14,7 +15,7 @@ async def share(tx: Tx, books: Collection[str]) -> Sequence[Row[Any]]:
     """Return (book, base_currency) of those that exist, held shared: no close passes until this transaction ends."""
     return await tx.rows(
         select(BOOK.c.book, BOOK.c.base_currency)
-        .where(BOOK.c.book.in_(sorted(books)))
+        .where(among(BOOK.c.book, sorted(books)))
         .order_by(BOOK.c.book)
         .with_for_update(read=True)
     )

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row, delete, or_, select
 
 from services.intake.store.tables import LEDGER
+from shared.db.among import among
 from shared.db.port import Tx
 
 _COLUMNS = tuple(column.name for column in LEDGER.columns)
@@ -14,14 +15,14 @@ FIND_LIMIT = 20
 
 async def digests(tx: Tx, event_ids: Collection[str]) -> dict[str, str]:
     """Return event id -> digest of those that are there."""
-    rows = await tx.rows(select(LEDGER.c.event_id, LEDGER.c.digest).where(LEDGER.c.event_id.in_(event_ids)))
+    rows = await tx.rows(select(LEDGER.c.event_id, LEDGER.c.digest).where(among(LEDGER.c.event_id, event_ids)))
     return {row.event_id: row.digest for row in rows}
 
 
 async def targets(tx: Tx, event_ids: Collection[str]) -> list[tuple[Any, ...]]:
     """Return (event_id, type, book, subject, client, body) of those that are there."""
     columns = (LEDGER.c.event_id, LEDGER.c.type, LEDGER.c.book, LEDGER.c.subject, LEDGER.c.client, LEDGER.c.body)
-    return [tuple(row) for row in await tx.rows(select(*columns).where(LEDGER.c.event_id.in_(event_ids)))]
+    return [tuple(row) for row in await tx.rows(select(*columns).where(among(LEDGER.c.event_id, event_ids)))]
 
 
 async def add(tx: Tx, rows: Sequence[tuple[Any, ...]]) -> set[str]:
@@ -38,7 +39,7 @@ async def meet(tx: Tx, event_ids: Iterable[str]) -> None:
     rows = [(one, "", "", None, None, None, "", "", "", "", 0, 0, 0, "", b"") for one in sorted(event_ids)]
     new = await tx.insert_new(LEDGER, _COLUMNS, rows, ("event_id",))
     if new:
-        await tx.execute(delete(LEDGER).where(LEDGER.c.event_id.in_([key for (key,) in new])))
+        await tx.execute(delete(LEDGER).where(among(LEDGER.c.event_id, [key for (key,) in new])))
 
 
 async def find(tx: Tx, identity: str, source: str | None) -> Sequence[Row[Any]]:

@@ -7,6 +7,7 @@ from sqlalchemy import Row, and_, delete, or_, select, tuple_, update
 
 from services.intake.domain.reasons import State
 from services.intake.store.tables import QUARANTINE, WAITING
+from shared.db.among import among
 from shared.db.port import Tx
 
 _COLUMNS = tuple(column.name for column in QUARANTINE.columns)
@@ -23,7 +24,7 @@ class Cursor(NamedTuple):
 async def understood(tx: Tx, event_ids: Collection[str]) -> Sequence[Row[Any]]:
     """Return (item, digest, state, reason, missing) of understood facts, whose item is their event id."""
     columns = (QUARANTINE.c.item, QUARANTINE.c.digest, QUARANTINE.c.state, QUARANTINE.c.reason, QUARANTINE.c.missing)
-    return await tx.rows(select(*columns).where(QUARANTINE.c.item.in_(event_ids)))
+    return await tx.rows(select(*columns).where(among(QUARANTINE.c.item, event_ids)))
 
 
 async def add(tx: Tx, rows: Sequence[dict[str, Any]]) -> set[str]:
@@ -44,13 +45,13 @@ async def wait_for(tx: Tx, pairs: Collection[tuple[str, str]]) -> None:
 
 async def forget_needs(tx: Tx, items: Collection[str]) -> None:
     """Forget what these items waited for."""
-    await tx.execute(delete(WAITING).where(WAITING.c.item.in_(items)))
+    await tx.execute(delete(WAITING).where(among(WAITING.c.item, items)))
 
 
 async def let_go(tx: Tx, items: Collection[str]) -> None:
     """Remove items that went on into the ledger."""
     await forget_needs(tx, items)
-    await tx.execute(delete(QUARANTINE).where(QUARANTINE.c.item.in_(items)))
+    await tx.execute(delete(QUARANTINE).where(among(QUARANTINE.c.item, items)))
 
 
 async def waiting_for(
@@ -59,7 +60,7 @@ async def waiting_for(
     """Return items that wait for any of these names, locked, by (value_date, known_at, item), from `after` on."""
     order = tuple_(QUARANTINE.c.value_date, QUARANTINE.c.known_at, QUARANTINE.c.item)
     query = select(QUARANTINE).where(
-        QUARANTINE.c.item.in_(select(WAITING.c.item).where(WAITING.c.need.in_(names))),
+        QUARANTINE.c.item.in_(select(WAITING.c.item).where(among(WAITING.c.need, names))),
         QUARANTINE.c.state == State.WAITING.value,
     )
     if after is not None:
@@ -71,7 +72,7 @@ async def waiting_for(
 async def load(tx: Tx, items: Collection[str]) -> Sequence[Row[Any]]:
     """Return items, locked to the end of the transaction."""
     return await tx.rows(
-        select(QUARANTINE).where(QUARANTINE.c.item.in_(sorted(items))).order_by(QUARANTINE.c.item).with_for_update()
+        select(QUARANTINE).where(among(QUARANTINE.c.item, sorted(items))).order_by(QUARANTINE.c.item).with_for_update()
     )
 
 

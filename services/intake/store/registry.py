@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 
 from services.intake.store.tables import KNOWN
+from shared.db.among import among
 from shared.db.port import Tx
 
 _COLUMNS = ("name", "arrived", "client", "currency", "fact")
@@ -17,7 +18,7 @@ Entry = tuple[str, str, str, str]
 
 async def read(tx: Tx, names: Collection[str]) -> list[Entry]:
     """Return (name, client, currency, fact) of the names that have arrived."""
-    return await _entries(tx, select(*_READ).where(KNOWN.c.name.in_(names)))
+    return await _entries(tx, select(*_READ).where(among(KNOWN.c.name, names)))
 
 
 async def hold_places(tx: Tx, names: Collection[str]) -> None:
@@ -28,8 +29,14 @@ async def hold_places(tx: Tx, names: Collection[str]) -> None:
 
 async def lock(tx: Tx, names: Collection[str]) -> list[Entry]:
     """Lock names, in their order, to the end of the transaction; return those that have arrived, as `read` does."""
-    query = select(*_READ).where(KNOWN.c.name.in_(sorted(names))).order_by(KNOWN.c.name).with_for_update()
+    query = select(*_READ).where(among(KNOWN.c.name, sorted(names))).order_by(KNOWN.c.name).with_for_update()
     return await _entries(tx, query)
+
+
+async def hold(tx: Tx, names: Collection[str]) -> None:
+    """Lock names as `lock` does, without reading them."""
+    held = select(KNOWN.c.name).where(among(KNOWN.c.name, sorted(names))).order_by(KNOWN.c.name).with_for_update()
+    await tx.row(select(func.count()).select_from(held.subquery()))
 
 
 async def register(tx: Tx, rows: Iterable[Entry]) -> None:

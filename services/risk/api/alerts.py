@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Header, Path, Query, Response
+from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.risk.api.edge import (
@@ -11,10 +11,12 @@ from services.risk.api.edge import (
     READS,
     READS_ONE,
     SEGMENT_PATTERN,
+    Answer,
     AnyBook,
     AsOf,
     CursorText,
     Front,
+    IdempotencyKey,
     KnownAt,
     Limit,
     Name,
@@ -23,6 +25,7 @@ from services.risk.api.edge import (
     day_asked,
     known_at_us,
     missing,
+    once,
     place_of,
 )
 from services.risk.api.shapes import (
@@ -35,8 +38,8 @@ from services.risk.api.shapes import (
     alert_shown,
     revision_shown,
 )
+from services.risk.evaluation.acknowledging import Decided, Verdict, acknowledge_alert
 from services.risk.evaluation.revisions import Kept, decode_kept
-from services.risk.handlers.acknowledge import Verdict, acknowledge_alert
 from services.risk.store import alerts
 from services.risk.store.alerts import Wanted
 from shared.db.port import Tx
@@ -131,30 +134,39 @@ def _add_acknowledge(router: APIRouter, front: Front) -> None:
         tags=["alerts"],
         status_code=201,
         dependencies=[requires("alerts:write")],
+        response_model=AlertShown,
         responses={
             **answers(401, 403, 404, 409, 412, 422, 503),
             200: {"description": "It had been acknowledged", "model": AlertShown},
         },
     )
     async def post_acknowledgement(
-        response: Response,
+        request: Request,
         alert: AlertId,
         body: Annotated[Acknowledgement, Body()],
         if_match: Annotated[str | None, Header(max_length=100, description="`ETag` that was seen")] = None,
-    ) -> AlertShown:
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response:
         """Acknowledge an open alert. Decided under the alert's lock: 409 when it has closed or was withdrawn, 412 when
         it has a later revision than the one that was seen."""
-        async with front.database.transaction() as tx:
+
+        async def work(tx: Tx) -> Answer:
             decided = await acknowledge_alert(tx, alert, (body.by, body.comment), if_match, front.scope.partitions)
-        if decided.verdict is Verdict.UNKNOWN or decided.kept is None:
-            raise missing("alert", alert)
-        if decided.verdict is Verdict.CHANGED:
-            raise Problem("alert-changed", 412, "The alert has changed", f"It is at revision {decided.revision} now.")
-        if decided.verdict is Verdict.SUPERSEDED:
-            state = decided.kept.message.state
-            raise Problem("superseded", 409, "The alert does not stand any more", f"It is {state}.")
+            return _answer(alert, decided)
+
+        response = await once(request, front, idempotency_key, body.model_dump_json().encode(), work)
         front.relay.ring()
-        if decided.verdict is Verdict.REPEATED:
-            response.status_code = 200
-        response.headers["ETag"] = f'"{decided.revision}"'
-        return alert_shown(decided.kept)
+        return response
+
+
+def _answer(alert: str, decided: Decided) -> Answer:
+    """Return the reply to an acknowledgement; Problem when it has no effect."""
+    if decided.verdict is Verdict.UNKNOWN or decided.kept is None:
+        raise missing("alert", alert)
+    if decided.verdict is Verdict.CHANGED:
+        raise Problem("alert-changed", 412, "The alert has changed", f"It is at revision {decided.revision} now.")
+    if decided.verdict is Verdict.SUPERSEDED:
+        state = decided.kept.message.state
+        raise Problem("superseded", 409, "The alert does not stand any more", f"It is {state}.")
+    status = 200 if decided.verdict is Verdict.REPEATED else 201
+    return Answer(status, alert_shown(decided.kept), {"etag": f'"{decided.revision}"'})

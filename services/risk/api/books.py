@@ -23,8 +23,8 @@ from services.risk.api.edge import (
     missing,
     place_of,
 )
+from services.risk.domain.moments import moment_of
 from services.risk.handlers.fold import lanes_of
-from services.risk.moments import moment_of
 from services.risk.store import books, facts, letters, marks, subjects
 from services.risk.store.books import Book
 from services.risk.store.tables import HOUSE

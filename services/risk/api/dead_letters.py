@@ -17,7 +17,7 @@ from services.risk.api.edge import (
     cursor_of,
     place_of,
 )
-from services.risk.moments import moment_of
+from services.risk.domain.moments import moment_of
 from services.risk.store import letters
 from services.risk.store.letters import DeadLetter
 from shared.security.rights import requires

@@ -1,22 +1,26 @@
-"""What all routes of risk share: parameters, cursors, moments, problems."""
+"""What all routes of risk share: parameters, cursors, moments, idempotency keys, problems."""
 
 import base64
 import binascii
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
-from fastapi import Path, Query
-from pydantic import AwareDatetime
+from fastapi import Header, Path, Query, Request, Response
+from pydantic import AwareDatetime, BaseModel
 
+from services.risk.domain.moments import END_OF_TIME_US, micros_of
 from services.risk.handlers.fold import Scope
-from services.risk.moments import END_OF_TIME_US, micros_of
 from services.risk.settings import RiskSettings
 from services.risk.store import books
 from services.risk.store.books import Book
+from services.risk.store.tables import HOUSE
+from shared.db import idempotency
 from shared.db.port import Database, Tx
 from shared.kernel.days import EARLIEST, LATEST, Day, day_of
+from shared.kernel.ids import digest_of
 from shared.problem import FieldError, Problem, answers
 from shared.runtime.bell import Bell
 from shared.runtime.service import Platform
@@ -42,6 +46,17 @@ KnownAt = Annotated[
     AwareDatetime | None, Query(description="As it was known at this moment (RFC 3339 with zone); absent: now")
 ]
 
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x20-\x7e]+$",
+        description="Makes the same request again the same request, for a day",
+    ),
+]
+
 READS: dict[int | str, dict[str, Any]] = answers(401, 403, 422, 503)
 READS_ONE: dict[int | str, dict[str, Any]] = answers(401, 403, 404, 422, 503)
 
@@ -56,6 +71,44 @@ class Front:
     scope: Scope
     evaluate: Bell
     relay: Bell
+
+
+class Answer(NamedTuple):
+    """What a piece of work answers."""
+
+    status: int
+    content: BaseModel
+    headers: dict[str, str]
+
+
+async def once(
+    request: Request, front: Front, key: str | None, body: bytes, work: Callable[[Tx], Awaitable[Answer]]
+) -> Response:
+    """Do the work of a request in one transaction; with an idempotency key once, and repeat its reply after that.
+
+    A refusal is raised and not remembered: it stored nothing, and the same request may pass later.
+    """
+    async with front.database.transaction() as tx:
+        if key is None:
+            return _reply(await work(tx))
+        # Keys belong to whoever sent them: two callers may choose the same one.
+        route = f"{request.state.key.id} {request.method} {request.url.path}"
+        begun = await idempotency.begin(tx, HOUSE, key, route, digest_of(body), tx.now)
+        if isinstance(begun, idempotency.Replay):
+            return Response(begun.body, begun.status, headers=dict(begun.headers))
+        if isinstance(begun, idempotency.Conflict):
+            raise Problem("idempotency-key-reused", 422, "The idempotency key belongs to another request")
+        if isinstance(begun, idempotency.Running):
+            raise Problem("still-running", 409, "The same request is still being worked on")
+        reply = _reply(await work(tx))
+        kept = {name: value for name, value in reply.headers.items() if name in ("content-type", "etag")}
+        await idempotency.finish(tx, HOUSE, key, route, reply.status_code, kept, bytes(reply.body))
+        return reply
+
+
+def _reply(answer: Answer) -> Response:
+    content = answer.content.model_dump_json()
+    return Response(content, answer.status, headers=answer.headers, media_type="application/json")
 
 
 def known_at_us(known_at: datetime | None) -> int:

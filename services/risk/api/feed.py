@@ -20,8 +20,8 @@ from services.risk.api.edge import (
     place_of,
 )
 from services.risk.api.shapes import FeedPage, feed_item
+from services.risk.domain.moments import moment_of
 from services.risk.evaluation.revisions import decode_kept
-from services.risk.moments import moment_of
 from services.risk.store import alerts, books
 from services.risk.store.alerts import RevisionRow
 from shared.security.rights import requires

@@ -28,10 +28,10 @@ from services.risk.api.edge import (
     place_of,
 )
 from services.risk.domain.indicators import INDICATORS, Indicator
+from services.risk.domain.moments import moment_of
 from services.risk.domain.policy import PeriodKind
 from services.risk.domain.segments import PORTFOLIO
-from services.risk.handlers.read_series import Asked, Point, read_series
-from services.risk.moments import moment_of
+from services.risk.evaluation.reading import Asked, Point, read_series
 from services.risk.store.series import SeriesKey
 from shared.kernel.days import Day, date_of, day_of, month_end, month_of
 from shared.security.rights import requires

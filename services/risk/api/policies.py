@@ -10,9 +10,11 @@ from pydantic import BaseModel, Field
 from services.risk.api.edge import (
     READS,
     READS_ONE,
+    Answer,
     AsOf,
     CursorText,
     Front,
+    IdempotencyKey,
     KnownAt,
     Limit,
     Name,
@@ -20,13 +22,15 @@ from services.risk.api.edge import (
     day_asked,
     known_at_us,
     missing,
+    once,
     place_of,
 )
+from services.risk.domain.moments import micros_of
 from services.risk.domain.policy_nodes import PolicyError
 from services.risk.handlers.policies import Outcome, apply_policy, check_policy
-from services.risk.moments import micros_of
 from services.risk.store import policies
 from services.risk.store.policies import Applied
+from shared.db.port import Tx
 from shared.kernel.days import date_of
 from shared.problem import FieldError, Problem, answers
 from shared.security.rights import requires
@@ -168,23 +172,31 @@ def _add_apply(router: APIRouter, front: Front) -> None:
         tags=["policies"],
         status_code=201,
         dependencies=[requires("policies:write")],
-        responses={**_WRITES, 200: {"description": "This text is the last version already", "model": PolicyApplied}},
+        response_model=PolicyApplied,
+        responses={
+            **_WRITES,
+            **answers(409),
+            200: {"description": "This text is the last version already", "model": PolicyApplied},
+        },
         openapi_extra=_BODY,
     )
-    async def post_policy(request: Request, response: Response) -> PolicyApplied:
+    async def post_policy(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
         """Apply a text as the next version of its policy; 422 with all errors, each with its line."""
         text = await _read_text(request, front)
         parsed = check_policy(text)
         if parsed.policy is None:
             raise _refused(parsed.errors)
-        async with front.database.transaction() as tx:
-            decided = await apply_policy(tx, parsed.policy, text, front.scope.partitions)
-        if decided.outcome is Outcome.UNCHANGED:
-            response.status_code = 200
-        else:
-            front.evaluate.ring()
-            front.relay.ring()
-        return PolicyApplied(**_fields(decided.applied), outcome=decided.outcome)
+        policy = parsed.policy
+
+        async def work(tx: Tx) -> Answer:
+            decided = await apply_policy(tx, policy, text, front.scope.partitions)
+            status = 200 if decided.outcome is Outcome.UNCHANGED else 201
+            return Answer(status, PolicyApplied(**_fields(decided.applied), outcome=decided.outcome), {})
+
+        response = await once(request, front, idempotency_key, text.encode(), work)
+        front.evaluate.ring()
+        front.relay.ring()
+        return response
 
 
 async def _read_text(request: Request, front: Front) -> str:

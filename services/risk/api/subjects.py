@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 
 from services.risk.api.edge import ID_PATTERN, day_asked, known_at_us
 from services.risk.domain.loan import LoanView
+from services.risk.domain.moments import moment_of
 from services.risk.handlers.read_subjects import Seen, Then
 from services.risk.handlers.translate import Told
-from services.risk.moments import moment_of
 from shared.kernel.days import Day, date_of
 from shared.kernel.money import CURRENCY_DIGITS, format_amount
 

@@ -71,11 +71,16 @@ def continues(state: LoanState | None, fact: LoanFact) -> bool:
 
 def advance(state: LoanState, fact: LoanFact, terms: BookTerms) -> Folded:
     """Continue a fold by a fact that `continues` it; the cells are what the fact changes. The state is not touched."""
+    after, rows, anomalies = advance_rows(state, fact, terms)
+    return Folded(after, place(rows, after.segments, after.currency), anomalies)
+
+
+def advance_rows(state: LoanState, fact: LoanFact, terms: BookTerms) -> tuple[LoanState, Rows, list[Anomaly]]:
+    """Continue a fold without placing what changes: the rows of many loans of the same segments are placed at once."""
     after, rows, anomaly = _step(state, fact, terms)
     if len(after.segments) > 1:
         after.segments = recent(after.segments, fact.day)
-    anomalies = [] if anomaly is None else [Anomaly(fact.id, anomaly)]
-    return Folded(after, place(rows, after.segments, after.currency), anomalies)
+    return after, rows, [] if anomaly is None else [Anomaly(fact.id, anomaly)]
 
 
 def view(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTerms, as_of: Day) -> LoanView | None:

@@ -137,10 +137,15 @@ def continues(state: ProjectState | None, fact: ProjectFact) -> bool:
 
 def advance(state: ProjectState, fact: ProjectFact, terms: BookTerms) -> ProjectFolded:
     """Continue a fold by a fact that `continues` it; the cells are what the fact changes. The state is not touched."""
+    after, rows, anomalies = advance_rows(state, fact, terms)
+    return ProjectFolded(after, place(rows, after.segments, ""), anomalies)
+
+
+def advance_rows(state: ProjectState, fact: ProjectFact, terms: BookTerms) -> tuple[ProjectState, Rows, list[Anomaly]]:
+    """Continue a fold without placing what changes: rows of many projects are placed at once."""
     after, rows, anomaly = _step(state, fact)
     after.segments = recent(after.segments, fact.day)
-    anomalies = [] if anomaly is None else [Anomaly(fact.id, anomaly)]
-    return ProjectFolded(after, place(rows, after.segments, ""), anomalies)
+    return after, rows, [] if anomaly is None else [Anomaly(fact.id, anomaly)]
 
 
 def view(

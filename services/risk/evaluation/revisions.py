@@ -8,13 +8,13 @@ import msgspec
 
 from services.risk import metrics
 from services.risk.domain.explanation import explain
+from services.risk.domain.moments import micros_of, moment_of
 from services.risk.domain.policy import Cause, Level, Rule
 from services.risk.domain.revision import Change, StandingAlert
 from services.risk.domain.sentence import sentence
 from services.risk.evaluation.alerts import Moved, pack_course
 from services.risk.evaluation.circumstances import Surroundings
 from services.risk.evaluation.state import Task
-from services.risk.moments import micros_of, moment_of
 from services.risk.store.alerts import AlertRow, RevisionRow
 from shared.db.outbox import OutboxRow
 from shared.db.port import Tx
@@ -152,7 +152,8 @@ def _known_from(task: Task, moved: Moved, change: Change, before: Kept | None) -
     if change.provisional or not known:
         why = task.dirt.why(cause.segment, change.as_of)
         known.append(task.now_us if why is None and not known else (why or (0, ""))[0])
-    known.extend(mark.known_at for mark in task.dirt.marks if mark.cause == "policy" and _by_policy(task, change))
+    if _by_policy(task, change):
+        known.extend(task.dirt.policies)
     if before is not None:
         known.append(micros_of(before.message.known_from))
     return max(known)

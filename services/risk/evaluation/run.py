@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
+from services.risk.domain.moments import micros_of
 from services.risk.evaluation.alerts import move_alerts
 from services.risk.evaluation.publishing import last_final_month, publish
 from services.risk.evaluation.revisions import write_revisions
 from services.risk.evaluation.state import Dirt, Task
 from services.risk.handlers.fold import Scope, lanes_of
-from services.risk.moments import micros_of
 from services.risk.store import alerts, books, counters, marks, policies
 from services.risk.store.tables import HOUSE
 from shared.db import outbox

@@ -1,7 +1,7 @@
 """What an evaluation knows of its book before it starts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.risk.domain.book import BookTerms
 from services.risk.domain.policy import InForce, PolicyVersion
@@ -10,33 +10,34 @@ from services.risk.store.marks import EVERY_SEGMENT, Mark
 from shared.kernel.days import FOREVER, Day, Month, month_of
 
 
-@dataclass(frozen=True)
 class Dirt:
     """Which segments changed from when on, and by what."""
 
-    marks: Sequence[Mark]
-    segments: dict[str, Day] = field(init=False)
-    """Segment -> first day that changed; closes, which change nothing, are left out."""
-    everything_from: Day = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Sum the marks up."""
-        earliest: dict[str, Day] = {}
-        everything = FOREVER
-        for mark in self.marks:
+    def __init__(self, marks: Sequence[Mark]) -> None:
+        """Sum the marks up; closes, which change nothing, have no day that is dirty."""
+        self.segments: dict[str, Day] = {}
+        """Segment -> first day that changed."""
+        self.everything_from: Day = FOREVER
+        """First day from which every segment may have changed."""
+        self.policies: list[int] = []
+        """When policies became known that were applied."""
+        self._by_segment: dict[str, list[tuple[Day, int, str]]] = {}
+        for mark in marks:
+            self._by_segment.setdefault(mark.segment, []).append((mark.dirty_from, mark.known_at, mark.cause))
             if mark.segment == EVERY_SEGMENT:
-                everything = min(everything, mark.dirty_from)
+                self.everything_from = min(mark.dirty_from, self.everything_from)
             else:
-                earliest[mark.segment] = min(mark.dirty_from, earliest.get(mark.segment, FOREVER))
-        object.__setattr__(self, "segments", earliest)
-        object.__setattr__(self, "everything_from", everything)
+                self.segments[mark.segment] = min(mark.dirty_from, self.segments.get(mark.segment, FOREVER))
+            if mark.cause == "policy":
+                self.policies.append(mark.known_at)
 
     def why(self, segment: str, day: Day) -> tuple[int, str] | None:
         """Return (known at, cause) of what last changed a segment's figures of a period that ends on a day."""
         found = [
-            (mark.known_at, mark.cause)
-            for mark in self.marks
-            if mark.segment in (segment, EVERY_SEGMENT) and mark.dirty_from <= day
+            (known_at_us, cause)
+            for name in (segment, EVERY_SEGMENT)
+            for dirty_from, known_at_us, cause in self._by_segment.get(name, ())
+            if dirty_from <= day
         ]
         return max(found, default=None)
 

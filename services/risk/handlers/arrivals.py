@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from services.risk.moments import micros_of
+from services.risk.domain.moments import micros_of
 from shared.events import facts, intake
 from shared.events.base import Message
 from shared.events.envelope import Envelope, from_headers

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from services.risk import metrics
 from services.risk.domain.book import BookTerms
+from services.risk.domain.moments import micros_of
 from services.risk.handlers import arrivals as reading
 from services.risk.handlers.arrivals import Arrival, Control
 from services.risk.handlers.clients import fold_clients
 from services.risk.handlers.letters import bury_conflicts
 from services.risk.handlers.outcome import Outcome
 from services.risk.handlers.subjects import LOANS, PROJECTS, Work, fold_subjects
-from services.risk.moments import micros_of
 from services.risk.store import books, counters, facts, marks
 from services.risk.store.tables import HOUSE
 from shared.db import lanes
@@ -65,6 +65,7 @@ async def fold_batch(tx: Tx, batch: Batch, scope: Scope) -> None:
 
 
 async def _save(tx: Tx, batch: Batch, outcome: Outcome) -> None:
+    outcome.settle()
     await counters.add_cells(tx, batch.partition, outcome.cells)
     await marks.replace_anomalies(tx, outcome.refolded, outcome.anomalies)
     origin = f"{batch.partition}/{batch.records[-1].offset:020d}"

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from services.risk.domain.moments import micros_of
 from services.risk.handlers.arrivals import Arrival
 from services.risk.handlers.clients import NO_MOVES
-from services.risk.moments import micros_of
 from services.risk.store import subjects
 from services.risk.store.letters import DeadLetter, add_letters
 from services.risk.store.tables import HOUSE

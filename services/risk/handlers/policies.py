@@ -6,11 +6,11 @@ from typing import NamedTuple
 import msgspec
 
 from services.risk.domain.indicators import INDICATORS
+from services.risk.domain.moments import micros_of
 from services.risk.domain.policy import Catalogue, Policy, PolicyVersion
 from services.risk.domain.policy_file import Parsed, parse
 from services.risk.handlers.fold import EVALUATE
 from services.risk.handlers.letters import SOURCE
-from services.risk.moments import micros_of
 from services.risk.store import books, marks, policies
 from services.risk.store.policies import Applied
 from services.risk.store.tables import HOUSE

@@ -11,7 +11,7 @@ from services.risk import metrics
 from services.risk.domain import loan, project
 from services.risk.domain.anomaly import Anomaly
 from services.risk.domain.book import BookTerms
-from services.risk.domain.cells import Cells, add
+from services.risk.domain.cells import Cells, Rows, add
 from services.risk.domain.largest import weight_minor
 from services.risk.domain.loan_facts import LoanFact
 from services.risk.domain.loan_facts import order_of as order_of_loan_fact
@@ -68,7 +68,8 @@ class Engine(Generic[F, S]):
     order_of: Callable[[F], Any]
     fold: Callable[[Sequence[F], Sequence[SegmentMove], BookTerms], Folded[S]]
     continues: Callable[[S | None, F], bool]
-    advance: Callable[[S, F, BookTerms], Folded[S]]
+    advance: Callable[[S, F, BookTerms], tuple[S, Rows, list[Anomaly]]]
+    currency_of: Callable[[S], str]
     decode: Callable[[bytes], S]
     kept: Callable[[Tx, Sequence[str]], Any]
     save: Callable[[Tx, Sequence[Sequence[Any]]], Any]
@@ -147,20 +148,18 @@ def _advance(engine: Engine[F, S], subject: _Subject, state: S, terms: BookTerms
     told = engine.translate(told_of(subject.arrived), state)
     if len(told) > 1:
         told.sort(key=engine.order_of)
-    folds: list[Folded[S]] = []
+    steps: list[tuple[S, Rows, list[Anomaly]]] = []
     for fact in told:
         if not engine.continues(state, fact):
             return None
-        folded = engine.advance(state, fact, terms)
-        assert folded.state is not None
-        state = folded.state
-        folds.append(folded)
-    known_at_us = max(one.known_at_us for one in subject.arrived)
-    cause = _cause(subject)
-    for folded in folds:
-        outcome.take(subject.book, folded.cells, known_at_us, cause)
-        if folded.anomalies:
-            outcome.anomalies.extend(_anomaly_rows(subject, folded.anomalies, {}))
+        step = engine.advance(state, fact, terms)
+        state = step[0]
+        steps.append(step)
+    why = (max(one.known_at_us for one in subject.arrived), _cause(subject))
+    for after, rows, anomalies in steps:
+        outcome.take_rows((subject.book, after.segments, engine.currency_of(after)), rows, why)
+        if anomalies:
+            outcome.anomalies.extend(_anomaly_rows(subject, anomalies, {}))
     return state
 
 
@@ -193,7 +192,7 @@ async def _fold_again(
             held = current or () if moved is None else moved.before
             add(cells, engine.fold(engine.translate(old, None), held, terms).cells, -1)
             metrics.SUBJECTS_REFOLDED.labels(engine.kind).inc()
-        outcome.take(subject.book, cells, _known_at(subject, work.clients), _cause(subject))
+        outcome.take_cells(subject.book, cells, (_known_at(subject, work.clients), _cause(subject)))
         anomalies = _anomaly_rows(subject, after.anomalies, {one.event_id: one for one in told})
         if current is None:
             anomalies.append(AnomalyRow(subject.key, told[0].event_id, CLIENT_UNKNOWN, subject.book, subject.client, 0))
@@ -261,7 +260,8 @@ LOANS: Engine[LoanFact, LoanState] = Engine(
     order_of=order_of_loan_fact,
     fold=loan.fold,
     continues=loan.continues,
-    advance=loan.advance,
+    advance=loan.advance_rows,
+    currency_of=lambda state: state.currency,
     decode=_LOAN_STATE.decode,
     kept=subjects.loans_kept,
     save=subjects.save_loans,
@@ -273,7 +273,8 @@ PROJECTS: Engine[ProjectFact, ProjectState] = Engine(
     order_of=project.order_of,
     fold=project.fold,
     continues=project.continues,
-    advance=project.advance,
+    advance=project.advance_rows,
+    currency_of=lambda _: "",
     decode=_PROJECT_STATE.decode,
     kept=subjects.projects_kept,
     save=subjects.save_projects,

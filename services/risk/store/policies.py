@@ -5,8 +5,8 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import func, select
 
+from services.risk.domain.moments import moment_of
 from services.risk.domain.policy import Policy, PolicyVersion
-from services.risk.moments import moment_of
 from services.risk.store.tables import POLICY
 from shared.db.port import Tx
 from shared.kernel.days import Day

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from services.risk.domain.book import BookTerms
 from services.risk.domain.indicators import INDICATORS, Reading
+from services.risk.domain.moments import END_OF_TIME_US
 from services.risk.domain.policy import PeriodKind
 from services.risk.evaluation.figures import MONTH, Window, day_window, month_window, part_of_month
-from services.risk.moments import END_OF_TIME_US
 from services.risk.store import books, facts, series
 from services.risk.store.books import Evaluator
 from services.risk.store.series import Published, SeriesKey

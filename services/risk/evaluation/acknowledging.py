@@ -6,8 +6,8 @@ from typing import NamedTuple
 import msgspec
 
 from services.risk import metrics
+from services.risk.domain.moments import micros_of
 from services.risk.evaluation.revisions import Kept, decode_kept, encode_kept, message_row
-from services.risk.moments import micros_of
 from services.risk.store import alerts, books
 from services.risk.store.alerts import RevisionRow
 from services.risk.store.tables import HOUSE
