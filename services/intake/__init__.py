@@ -1,7 +1,7 @@
-"""Intake: takes in what lenders know, once, in order, and passes on only what can be understood.
+"""Intake: takes in what lenders know, once and in order, and passes on only what can be understood.
 
-owns: books, registry of clients, loans and projects, ledger of facts, quarantine
-consumes: tocsin.facts
-publishes: tocsin.intake
-HTTP in: /intake/v1
+Owns: books and their closes, names of clients, loans and projects, the ledger of facts, the quarantine.
+Consumes: tocsin.facts (facts of foreign producers).
+Publishes: tocsin.intake (facts, books, closes).
+HTTP: /intake/v1 books, clients, loans, projects, corrections, facts, quarantine.
 """

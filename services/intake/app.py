@@ -10,11 +10,13 @@ from services.intake.handlers.desk import Desk
 from services.intake.handlers.facts_in import Bounds
 from services.intake.settings import IntakeSettings
 from services.intake.store.tables import HOUSE, METADATA
+from services.intake.workers import Housekeeping
+from shared import telemetry
 from shared.db.port import Database, Tx
 from shared.events.base import Topic
 from shared.log.port import Record
 from shared.runtime.bell import Bell
-from shared.runtime.service import Batch, Platform, Service, Subscription
+from shared.runtime.service import Batch, Platform, Service, Subscription, Worker
 
 __all__ = ["METADATA", "build"]
 
@@ -32,6 +34,7 @@ def build(settings: IntakeSettings, platform: Platform, database: Database) -> S
         house=HOUSE,
         wake_relay=bell,
         subscriptions=(_facts(desk, platform),),
+        workers=(Worker("intake housekeeping", Housekeeping(database, desk, platform.clock).run),),
         publishes=(Topic.INTAKE,),
     )
 
@@ -40,6 +43,7 @@ def _facts(desk: Desk, platform: Platform) -> Subscription:
     counted: dict[int, list[tuple[str, str]]] = {}
 
     async def handle(tx: Tx, batch: Batch) -> None:
+        _continue_trace(batch.records[0])
         outcomes = await take_records(tx, desk, batch.records, platform.clock.now())
         counted[batch.partition] = [(one.outcome, one.reasons[0] if one.reasons else "") for one in outcomes]
 
@@ -49,4 +53,13 @@ def _facts(desk: Desk, platform: Platform) -> Subscription:
     def after_commit(batch: Batch) -> None:
         metrics.count_facts("topic", counted.pop(batch.partition, ()))
 
-    return Subscription(topic=Topic.FACTS, handle=handle, dead_letter=dead_letter, after_commit=after_commit)
+    async def claimed(tx: Tx, partition: int, epoch: int) -> None:
+        await desk.fix_lanes(tx)
+
+    return Subscription(Topic.FACTS, handle, dead_letter, claimed, after_commit)
+
+
+def _continue_trace(record: Record) -> None:
+    """Take up the trace of a batch's first record: what leaves in one transaction belongs to one trace."""
+    found = [value for name, value in record.headers if name.lower() == "traceparent"]
+    telemetry.continue_trace(found[0].decode("latin-1") if found else "")

@@ -7,7 +7,7 @@ from services.risk.handlers.fold import Scope, fold_batch
 from services.risk.handlers.letters import keep_dead_letter
 from services.risk.settings import RiskSettings
 from services.risk.store.tables import HOUSE, METADATA
-from services.risk.workers import evaluator
+from services.risk.workers import evaluator, housekeeping
 from shared.db.port import Database, Tx
 from shared.events.base import Topic
 from shared.runtime.bell import Bell
@@ -27,7 +27,10 @@ def build(settings: RiskSettings, platform: Platform, database: Database) -> Ser
         house=HOUSE,
         wake_relay=relay,
         subscriptions=(_intake(scope, evaluate),),
-        workers=(evaluator(database, scope, evaluate, relay, settings.evaluate_poll_s),),
+        workers=(
+            evaluator(database, scope, evaluate, relay, settings.evaluate_poll_s),
+            housekeeping(database, platform.clock),
+        ),
         publishes=(Topic.RISK, Topic.RISK_DEAD_LETTERS),
     )
 

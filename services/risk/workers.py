@@ -1,15 +1,18 @@
-"""The evaluator's loop: rates the books that this process owns, woken by commits, with a slow poll as a net (D16)."""
+"""Risk's timed loops: the evaluator, woken by commits, with a slow poll as a net (D16); and housekeeping."""
 
 import asyncio
 from contextlib import suppress
 from time import perf_counter
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from services.risk import metrics
 from services.risk.evaluation.run import Evaluated, Fenced, evaluate_book
 from services.risk.handlers.fold import EVALUATE, Scope
 from services.risk.store import alerts, books
+from services.risk.store.tables import HOUSE
+from shared.clock import Clock
+from shared.db import idempotency
 from shared.db.port import Database, DatabaseUnavailable
 from shared.runtime.backoff import Backoff
 from shared.runtime.bell import Bell
@@ -19,6 +22,8 @@ from shared.telemetry import logger
 
 _log = logger("evaluator")
 _LEVELS = ("amber", "red")
+_PRUNE_EVERY_S = 3_600.0
+_RETRY_S = 1.0
 
 
 class EvaluatorLoop:
@@ -55,8 +60,12 @@ class EvaluatorLoop:
 
     async def evaluate_all(self) -> bool:
         """Evaluate every owned book that has marks; tell whether there was any."""
-        async with self._database.read() as tx:
-            names = await books.books_to_evaluate(tx, self._scope.owner)
+        try:
+            async with self._database.read() as tx:
+                names = await books.books_to_evaluate(tx, self._scope.owner)
+        except (OperationalError, ProgrammingError) as error:
+            # The tables are not there yet: start order does not matter.
+            raise DatabaseUnavailable(f"not migrated: {error.orig}") from error
         for name in names:
             await self.evaluate(name)
         return bool(names)
@@ -99,3 +108,30 @@ async def _ring_at(stop: asyncio.Event, bell: Bell) -> None:
 def evaluator(database: Database, scope: Scope, bell: Bell, wake_relay: Bell, poll_s: float) -> Worker:
     """Return the worker that evaluates the books of this process."""
     return Worker("evaluator", EvaluatorLoop(database, scope, bell, wake_relay, poll_s).run)
+
+
+class Housekeeping:
+    """Lets idempotency keys go when their day is over."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Nothing happens before `run`."""
+        self._database, self._clock = database, clock
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop`."""
+        while not stop.is_set():
+            pause_s = _PRUNE_EVERY_S
+            try:
+                async with self._database.transaction() as tx:
+                    await idempotency.prune(tx, HOUSE, self._clock.now())
+            except (DatabaseUnavailable, OperationalError, ProgrammingError) as error:
+                _log.info("housekeeping_waits", reason=type(error).__name__)
+                pause_s = _RETRY_S
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await stop.wait()
+
+
+def housekeeping(database: Database, clock: Clock) -> Worker:
+    """Return the worker that forgets what is no longer needed."""
+    return Worker("housekeeping", Housekeeping(database, clock).run)

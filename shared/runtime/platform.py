@@ -34,7 +34,7 @@ def all_topics(partitions: int) -> dict[str, int]:
 
 @asynccontextmanager
 async def embedded(
-    directory: Path, services: Sequence[str], partitions: int = 4, clock: Clock | None = None
+    directory: Path, services: Sequence[str], partitions: int = 1, clock: Clock | None = None
 ) -> AsyncIterator[Embedded]:
     """Open the files of a data folder: `log.db` and one `<service>.db` each; a second process is refused."""
     directory.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once, before anything is served

@@ -269,3 +269,23 @@ async def test_two_open_transactions_see_each_other(
     await other
     assert await house.quarantined() == {}
     assert await house.ledger() == {"client C1", "loan L1", pair[0]["id"], pair[1]["id"]}
+
+
+async def test_more_wait_than_fit_on_a_page(small_house: House) -> None:
+    await small_house.open_book()
+    many = [repayment(f"P{number}", value_date=f"2020-{number % 12 + 1:02d}-01") for number in range(2_300)]
+    await small_house.take(*many)
+    # Those that back out of a repayment wait for it, and half of them for a loan that never comes.
+    backs = [
+        event(f"back {number}", "repayment.reversed", loan=f"L{number % 2 + 1}", repayment=f"P{number}", currency="USD")
+        for number in range(40)
+    ]
+    await small_house.take(*backs)
+    await small_house.take(client(), loan())
+    assert len(await small_house.ledger()) == 2 + 2_300 + 20
+    assert set((await small_house.quarantined()).values()) == {("waiting", "unknown_loan")}
+    assert await small_house.count_waiting() == 20
+    (odd,) = await small_house.take(loan("L2"))
+    assert odd.outcome == "accepted"
+    assert set((await small_house.quarantined()).values()) == {("quarantined", "target_differs")}
+    assert await small_house.count_waiting() == 0

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from services.intake.handlers.accept import accept_facts
 from shared.kernel.ids import hashed_id
 from tests.intake.house import BOOK, PARTITIONS, House, client, loan, repayment
 
@@ -124,3 +125,27 @@ async def test_books_are_listed_in_pages(small_house: House) -> None:
     assert [one["book"] for one in first["items"]] == ["a", "b"]
     rest = (await small_house.get("/books", limit=2, cursor=first["next"])).json()
     assert ([one["book"] for one in rest["items"]], rest["next"]) == (["c"], None)
+
+
+async def test_a_close_waits_for_facts_under_way(house: House) -> None:
+    await house.open_book()
+    async with house.database.transaction() as tx:
+        await accept_facts(tx, house.desk, [house.read(client())], house.clock.now())
+        closing = asyncio.create_task(house.post("/books/auto/closes", {"day": "2020-02-29"}))
+        await asyncio.wait([closing], timeout=0.3)
+        assert not closing.done()
+    assert (await closing).status_code == 201
+    lanes: dict[int, list[str]] = {}
+    for record, envelope in await house.sent():
+        lanes.setdefault(record.partition, []).append(envelope.type)
+    assert {types[-1] for types in lanes.values()} == {"tocsin.book.day_closed.v1"}
+
+
+async def test_a_book_and_the_fact_that_waits_for_it_see_each_other(house: House) -> None:
+    async with house.database.transaction() as tx:
+        await accept_facts(tx, house.desk, [house.read(client())], house.clock.now())
+        opening = asyncio.create_task(house.post("/books", BOOK))
+        await asyncio.wait([opening], timeout=0.3)
+    assert (await opening).status_code == 201
+    assert await house.ledger() == {"client C1"}
+    assert await house.quarantined() == {}

@@ -136,6 +136,8 @@ async def test_series_by_segment_currency_and_day(database: AnyDatabase, client:
         ({"book": "auto", "from": "2020-13"}, 422),
         ({"book": "auto", "currency": "usd"}, 422),
         ({"book": "auto", "known_at": "2020-01-01T00:00:00"}, 422),
+        ({"book": "auto", "known_at": "0.5"}, 422),
+        ({"book": "auto", "as_of": "1580000000"}, 422),
     ],
 )
 async def test_a_series_that_cannot_be(

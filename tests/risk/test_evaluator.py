@@ -15,6 +15,8 @@ from services.risk.handlers.claim import take_over
 from services.risk.handlers.fold import Scope
 from services.risk.store.tables import ALERT, ALERT_REVISION, EVALUATOR, HOUSE, INDICATOR_VALUE, MARK
 from services.risk.workers import EvaluatorLoop
+from shared.db.port import DatabaseUnavailable
+from shared.db.sqlite import open_sqlite
 from shared.events import facts
 from shared.events.envelope import from_headers
 from shared.events.risk import AlertRevised
@@ -34,12 +36,14 @@ from tests.risk.feed import (
     evaluate,
     fold,
     fold_one,
+    new_clock,
     register,
     repay,
     rows_of,
     settle,
     small_book,
 )
+from tests.risk.truth import assert_true
 
 POLICY = """
 policy: demo
@@ -371,6 +375,48 @@ async def test_the_worker_is_woken_by_what_another_process_has_committed(databas
     stop.set()
     async with asyncio.timeout(20.0):
         await task
+
+
+async def test_lanes_fold_while_the_evaluator_rates(database: AnyDatabase) -> None:
+    feed = Feed()
+    small_book(feed, loans=20)
+    await apply_policy(database, POLICY)
+    for month in range(2, 8):
+        pay(feed, f"2020-{month:02d}-15", range(month, 20))
+        feed.close(f"2020-{month:02d}-28")
+    charge_off(feed, "l3", "c3", "2020-07-20")
+    feed.close("2020-08-31")
+    lanes: list[list[Any]] = [[], []]
+    for batch in feed.pending(batch_records=12):
+        lanes[batch.partition].append(batch)
+
+    async def fold_lane(batches: list[Any]) -> None:
+        for batch in batches:
+            await fold_one(database, batch)
+
+    bell, stop = Bell(), asyncio.Event()
+    loop = asyncio.create_task(EvaluatorLoop(database, SCOPE, bell, Bell(), poll_s=0.05).run(stop))
+    async with asyncio.timeout(60.0):
+        await asyncio.gather(*(fold_lane(batches) for batches in lanes))
+        while await rows_of(database, select(MARK)):
+            bell.ring()
+            await asyncio.sleep(0.01)
+        stop.set()
+        await loop
+    await assert_true(database)
+    (row,) = await rows_of(database, select(EVALUATOR))
+    assert row.evaluated_through == date(2020, 8, 31).toordinal()
+    assert row.feed == len(await revisions(database))
+
+
+async def test_a_database_that_is_not_migrated_yet_is_waited_for() -> None:
+    empty = open_sqlite(None, new_clock())
+    try:
+        loop = EvaluatorLoop(empty, SCOPE, Bell(), Bell(), poll_s=60.0)
+        with pytest.raises(DatabaseUnavailable, match="not migrated"):
+            await loop.evaluate_all()
+    finally:
+        await empty.close()
 
 
 async def test_a_moved_client_changes_published_segments(database: AnyDatabase) -> None:

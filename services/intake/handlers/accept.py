@@ -90,7 +90,8 @@ async def _go_through(tx: Tx, desk: Desk, fresh: list[IncomingFact], arrived: Se
             if len(page) < RELEASED_PAGE:
                 break
     await pass_on(tx, desk, run.accepted)
-    await quarantine.let_go(tx, [fact.item for fact, _ in run.accepted if fact.item])
+    if gone := [fact.item for fact, _ in run.accepted if fact.item]:
+        await quarantine.let_go(tx, gone)
     await keep_understood(tx, [(fact, run.verdicts[fact.event_id]) for fact in run.pending])
     return run
 

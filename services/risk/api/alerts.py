@@ -136,7 +136,7 @@ def _add_acknowledge(router: APIRouter, front: Front) -> None:
         dependencies=[requires("alerts:write")],
         response_model=AlertShown,
         responses={
-            **answers(401, 403, 404, 409, 412, 422, 503),
+            **answers(400, 401, 403, 404, 409, 412, 422, 503),
             200: {"description": "It had been acknowledged", "model": AlertShown},
         },
     )

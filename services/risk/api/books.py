@@ -23,7 +23,7 @@ from services.risk.api.edge import (
     missing,
     place_of,
 )
-from services.risk.domain.moments import moment_of
+from services.risk.domain.moments import micros_of, moment_of
 from services.risk.handlers.fold import lanes_of
 from services.risk.store import books, facts, letters, marks, subjects
 from services.risk.store.books import Book
@@ -31,6 +31,7 @@ from services.risk.store.tables import HOUSE
 from shared.db import positions
 from shared.db.port import Tx
 from shared.events.base import Topic
+from shared.events.envelope import start_of
 from shared.kernel.days import Day, date_of
 from shared.security.rights import requires
 
@@ -98,7 +99,7 @@ def _add_lists(router: APIRouter, front: Front) -> None:
         shown = [
             _shown(book)
             for book in found[:limit]
-            if book.known_at_us <= known_at_us(known_at) and book.terms.first_day <= day_asked(as_of)
+            if _known_from_us(book) <= known_at_us(known_at) and book.terms.first_day <= day_asked(as_of)
         ]
         following = cursor_of(found[limit - 1].terms.book) if len(found) > limit else None
         return BookPage(items=shown, next=following)
@@ -108,7 +109,7 @@ def _add_lists(router: APIRouter, front: Front) -> None:
         """Tell how far a book is closed and evaluated, and what its data lacks."""
         async with front.database.read() as tx:
             found = await book_of(tx, book)
-            if found.known_at_us > known_at_us(known_at):
+            if _known_from_us(found) > known_at_us(known_at):
                 raise missing("book", book)
             return await _told(tx, front, found, as_of, known_at)
 
@@ -146,8 +147,13 @@ def _shown(book: Book) -> BookShown:
         calendar=terms.calendar,
         first_day=date_of(terms.first_day),
         segment_attributes=list(terms.segment_attributes),
-        known_from=moment_of(book.known_at_us),
+        known_from=moment_of(_known_from_us(book)),
     )
+
+
+def _known_from_us(book: Book) -> int:
+    """Return since when a book can be asked about: replayed history begins with its first day at the latest."""
+    return min(book.known_at_us, micros_of(start_of(date_of(book.terms.first_day))))
 
 
 async def _told(tx: Tx, front: Front, book: Book, as_of: date | None, known_at: datetime | None) -> BookTold:

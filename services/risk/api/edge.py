@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 from fastapi import Header, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, BeforeValidator
 
 from services.risk.domain.moments import END_OF_TIME_US, micros_of
 from services.risk.handlers.fold import Scope
@@ -40,10 +40,26 @@ BookPath = Annotated[str, Path(pattern=NAME_PATTERN, description="Id of the book
 BookQuery = Annotated[str, Query(pattern=NAME_PATTERN, description="Id of the book")]
 AnyBook = Annotated[str | None, Query(pattern=NAME_PATTERN, description="Only of this book")]
 Limit = Annotated[int, Query(ge=1, le=500, description="Items on a page")]
-CursorText = Annotated[str | None, Query(max_length=2_000, description="`next` of the page before")]
-AsOf = Annotated[date | None, Query(description="As at the close of this business day; absent: now")]
+CURSOR_PATTERN = r"^[A-Za-z0-9_-]*$"
+CursorText = Annotated[
+    str | None, Query(max_length=500, pattern=CURSOR_PATTERN, description="`next` of the page before")
+]
+
+
+def _no_number(text: object) -> object:
+    """Refuse what pydantic would take for seconds since 1970."""
+    if isinstance(text, str) and text.strip().lstrip("+-").replace(".", "", 1).isdigit():
+        raise ValueError("a date or moment is written out (RFC 3339)")
+    return text
+
+
+AsOf = Annotated[
+    date | None, BeforeValidator(_no_number), Query(description="As at the close of this business day; absent: now")
+]
 KnownAt = Annotated[
-    AwareDatetime | None, Query(description="As it was known at this moment (RFC 3339 with zone); absent: now")
+    AwareDatetime | None,
+    BeforeValidator(_no_number),
+    Query(description="As it was known at this moment (RFC 3339 with zone); absent: now"),
 ]
 
 IdempotencyKey = Annotated[

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from services.risk.api.edge import (
+    CURSOR_PATTERN,
     READS,
     AnyBook,
     AsOf,
@@ -26,7 +27,7 @@ from services.risk.store import alerts, books
 from services.risk.store.alerts import RevisionRow
 from shared.security.rights import requires
 
-After = Annotated[str | None, Query(max_length=20_000, description="`next` of the page before")]
+After = Annotated[str | None, Query(max_length=6_000, pattern=CURSOR_PATTERN, description="`next` of the page before")]
 
 
 def add_routes(router: APIRouter, front: Front) -> None:

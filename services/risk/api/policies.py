@@ -41,7 +41,7 @@ _BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            "text/yaml": {"schema": {"type": "string"}},
+            "text/yaml": {"schema": {}},
             _JSON: {
                 "schema": {
                     "type": "object",

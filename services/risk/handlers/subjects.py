@@ -119,6 +119,7 @@ async def fold_subjects(tx: Tx, engine: Engine[F, S], work: Work, outcome: Outco
         else:
             rows.append(engine.row(subject, state, work.partition))
     if again:
+        crash_point("refold")
         rows.extend(await _fold_again(tx, engine, work, kept, again, outcome))
     await engine.save(tx, rows)
 

@@ -1,0 +1,44 @@
+"""Intake's timed loop: holds the process to its lanes once, then lets idempotency keys go when their day is over."""
+
+import asyncio
+from contextlib import suppress
+
+from sqlalchemy.exc import DBAPIError
+
+from services.intake.handlers.desk import Desk
+from shared.clock import Clock
+from shared.db import idempotency
+from shared.db.port import Database, DatabaseUnavailable, Tx
+from shared.telemetry import logger
+
+_RETRY_S = 1.0
+_PRUNE_EVERY_S = 3_600.0
+_log = logger("intake")
+
+
+class Housekeeping:
+    """Runs beside the routes; each tick is one transaction."""
+
+    def __init__(self, database: Database, desk: Desk, clock: Clock) -> None:
+        """Nothing happens before `run`."""
+        self._database, self._desk, self._clock = database, desk, clock
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop`; PartitionsChanged stops the process, because its keys would go to other lanes (D9)."""
+        while not stop.is_set():
+            try:
+                async with self._database.transaction() as tx:
+                    await self.tick(tx)
+                pause_s = _PRUNE_EVERY_S
+            except (DatabaseUnavailable, DBAPIError) as error:
+                # Not there yet, or not migrated yet: start order does not matter.
+                _log.info("housekeeping_waits", reason=type(error).__name__)
+                pause_s = _RETRY_S
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await stop.wait()
+
+    async def tick(self, tx: Tx) -> int:
+        """Do what is due; return how many keys went."""
+        await self._desk.fix_lanes(tx)
+        return await idempotency.prune(tx, self._desk.house, self._clock.now())
