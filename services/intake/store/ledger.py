@@ -6,17 +6,17 @@ from typing import Any
 from sqlalchemy import Row, delete, or_, select
 
 from services.intake.store.tables import LEDGER
-from shared.db.among import among
+from shared.db.among import among, among_given
 from shared.db.port import Tx
 
 _COLUMNS = tuple(column.name for column in LEDGER.columns)
+_DIGESTS = select(LEDGER.c.event_id, LEDGER.c.digest).where(among_given(LEDGER.c.event_id, "ids"))
 FIND_LIMIT = 20
 
 
 async def digests(tx: Tx, event_ids: Collection[str]) -> dict[str, str]:
     """Return event id -> digest of those that are there."""
-    rows = await tx.rows(select(LEDGER.c.event_id, LEDGER.c.digest).where(among(LEDGER.c.event_id, event_ids)))
-    return {row.event_id: row.digest for row in rows}
+    return dict(map(tuple, await tx.rows(_DIGESTS, {"ids": list(event_ids)})))
 
 
 async def targets(tx: Tx, event_ids: Collection[str]) -> list[tuple[Any, ...]]:

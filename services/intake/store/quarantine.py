@@ -3,14 +3,28 @@
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, and_, delete, or_, select, tuple_, update
+from sqlalchemy import Row, and_, bindparam, delete, or_, select, tuple_, update
 
 from services.intake.domain.reasons import State
 from services.intake.store.tables import QUARANTINE, WAITING
-from shared.db.among import among
+from shared.db.among import among, among_given
 from shared.db.port import Tx
 
 _COLUMNS = tuple(column.name for column in QUARANTINE.columns)
+_ORDER = (QUARANTINE.c.value_date, QUARANTINE.c.known_at, QUARANTINE.c.item)
+_UNDERSTOOD = select(
+    QUARANTINE.c.item, QUARANTINE.c.digest, QUARANTINE.c.state, QUARANTINE.c.reason, QUARANTINE.c.missing
+).where(among_given(QUARANTINE.c.item, "items"))
+_WAITING_FOR = (
+    select(QUARANTINE)
+    .where(
+        QUARANTINE.c.item.in_(select(WAITING.c.item).where(among_given(WAITING.c.need, "names"))),
+        QUARANTINE.c.state == State.WAITING.value,
+    )
+    .order_by(*_ORDER)
+    .limit(bindparam("most"))
+    .with_for_update()
+)
 FIND_LIMIT = 20
 
 
@@ -23,8 +37,7 @@ class Cursor(NamedTuple):
 
 async def understood(tx: Tx, event_ids: Collection[str]) -> Sequence[Row[Any]]:
     """Return (item, digest, state, reason, missing) of understood facts, whose item is their event id."""
-    columns = (QUARANTINE.c.item, QUARANTINE.c.digest, QUARANTINE.c.state, QUARANTINE.c.reason, QUARANTINE.c.missing)
-    return await tx.rows(select(*columns).where(among(QUARANTINE.c.item, event_ids)))
+    return await tx.rows(_UNDERSTOOD, {"items": list(event_ids)})
 
 
 async def add(tx: Tx, rows: Sequence[dict[str, Any]]) -> set[str]:
@@ -58,15 +71,8 @@ async def waiting_for(
     tx: Tx, names: Collection[str], after: tuple[int, int, str] | None, limit: int
 ) -> Sequence[Row[Any]]:
     """Return items that wait for any of these names, locked, by (value_date, known_at, item), from `after` on."""
-    order = tuple_(QUARANTINE.c.value_date, QUARANTINE.c.known_at, QUARANTINE.c.item)
-    query = select(QUARANTINE).where(
-        QUARANTINE.c.item.in_(select(WAITING.c.item).where(among(WAITING.c.need, names))),
-        QUARANTINE.c.state == State.WAITING.value,
-    )
-    if after is not None:
-        query = query.where(order > after)
-    ordered = query.order_by(QUARANTINE.c.value_date, QUARANTINE.c.known_at, QUARANTINE.c.item)
-    return await tx.rows(ordered.limit(limit).with_for_update())
+    query = _WAITING_FOR if after is None else _WAITING_FOR.where(tuple_(*_ORDER) > after)
+    return await tx.rows(query, {"names": list(names), "most": limit})
 
 
 async def load(tx: Tx, items: Collection[str]) -> Sequence[Row[Any]]:

@@ -6,11 +6,16 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from services.intake.store.tables import KNOWN
-from shared.db.among import among
+from shared.db.among import among_given
 from shared.db.port import Tx
 
 _COLUMNS = ("name", "arrived", "client", "currency", "fact")
 _READ = (KNOWN.c.name, KNOWN.c.client, KNOWN.c.currency, KNOWN.c.fact, KNOWN.c.arrived)
+
+_NAMED = select(*_READ).where(among_given(KNOWN.c.name, "names"))
+_LOCKED = _NAMED.order_by(KNOWN.c.name).with_for_update()
+_HELD = select(KNOWN.c.name).where(among_given(KNOWN.c.name, "names")).order_by(KNOWN.c.name).with_for_update()
+_HELD_COUNT = select(func.count()).select_from(_HELD.subquery())
 
 Entry = tuple[str, str, str, str]
 """Name, client, currency and the fact that made it known."""
@@ -18,7 +23,7 @@ Entry = tuple[str, str, str, str]
 
 async def read(tx: Tx, names: Collection[str]) -> list[Entry]:
     """Return (name, client, currency, fact) of the names that have arrived."""
-    return await _entries(tx, select(*_READ).where(among(KNOWN.c.name, names)))
+    return await _entries(tx, _NAMED, names)
 
 
 async def hold_places(tx: Tx, names: Collection[str]) -> None:
@@ -29,14 +34,12 @@ async def hold_places(tx: Tx, names: Collection[str]) -> None:
 
 async def lock(tx: Tx, names: Collection[str]) -> list[Entry]:
     """Lock names, in their order, to the end of the transaction; return those that have arrived, as `read` does."""
-    query = select(*_READ).where(among(KNOWN.c.name, sorted(names))).order_by(KNOWN.c.name).with_for_update()
-    return await _entries(tx, query)
+    return await _entries(tx, _LOCKED, names)
 
 
 async def hold(tx: Tx, names: Collection[str]) -> None:
     """Lock names as `lock` does, without reading them."""
-    held = select(KNOWN.c.name).where(among(KNOWN.c.name, sorted(names))).order_by(KNOWN.c.name).with_for_update()
-    await tx.row(select(func.count()).select_from(held.subquery()))
+    await tx.row(_HELD_COUNT, {"names": sorted(names)})
 
 
 async def register(tx: Tx, rows: Iterable[Entry]) -> None:
@@ -45,5 +48,6 @@ async def register(tx: Tx, rows: Iterable[Entry]) -> None:
     await tx.upsert(KNOWN, _COLUMNS, arrived, ("name",))
 
 
-async def _entries(tx: Tx, query: Select[Any]) -> list[Entry]:
-    return [(name, client, currency, fact) for name, client, currency, fact, arrived in await tx.rows(query) if arrived]
+async def _entries(tx: Tx, query: Select[Any], names: Collection[str]) -> list[Entry]:
+    rows = await tx.rows(query, {"names": sorted(names)})
+    return [(name, client, currency, fact) for name, client, currency, fact, arrived in rows if arrived]
