@@ -25,7 +25,7 @@ serve: $(INSTALLED) ## Run the whole system in one process on files in .tocsin
 
 test: $(INSTALLED) ## Run all tests, on files and on real PostgreSQL and Apache Kafka
 	@deploy/dev/debian-packages --check || true
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@$(BIN)/pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: $(INSTALLED) ## Lint, types, walls between the parts, dependencies, formatting
 	@$(BIN)/ruff check .

@@ -115,4 +115,4 @@ async def _watch(client: httpx.AsyncClient, seen: dict[str, float]) -> None:
         for item in page["items"]:
             seen.setdefault(item["segment"], now)
         after = page["next"] or after
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.02)

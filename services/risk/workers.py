@@ -22,6 +22,7 @@ from shared.telemetry import logger
 
 _log = logger("evaluator")
 _LEVELS = ("amber", "red")
+_LINGER_S = 0.02
 _PRUNE_EVERY_S = 3_600.0
 _RETRY_S = 1.0
 
@@ -52,6 +53,8 @@ class EvaluatorLoop:
                 backoff.reset()
                 if not busy:
                     await self._bell.wait(self._poll_s)
+                # An evaluation costs the same for one fact and for a hundred: let those of a moment come together.
+                await asyncio.sleep(_LINGER_S)
         finally:
             for task in (listening, stopping):
                 task.cancel()

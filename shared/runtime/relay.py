@@ -21,6 +21,7 @@ from shared.telemetry import logger
 
 _POLL_S = 1.0
 _FEW_LANES = 2
+_LINGER_S = 0.005
 _log = logger("relay")
 
 
@@ -84,6 +85,8 @@ class Relay:
                 self._health.recover(f"relay {lane.topic}/{lane.number}")
             else:
                 await self._bells[lane].wait(_POLL_S)
+                # Sending costs the same for one row and for many: let those of a moment go together.
+                await asyncio.sleep(_LINGER_S)
 
     async def send_once(self, lane: Partition) -> int:
         """Send one batch of a lane and forget it; return how many rows that were."""

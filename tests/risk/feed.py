@@ -122,7 +122,7 @@ async def fold(database: AnyDatabase, feed: Feed, batch_records: int = 2_000) ->
 async def fold_one(database: AnyDatabase, batch: Batch) -> None:
     """Fold one batch."""
     async with database.transaction() as tx:
-        await fold_batch(tx, batch, SCOPE)
+        await fold_batch(tx, batch, Scope(OWNER, PARTITIONS))
 
 
 async def evaluate(database: AnyDatabase, book: str = "auto", scope: Scope = SCOPE) -> Evaluated | None:

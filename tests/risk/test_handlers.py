@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from services.risk.handlers.fold import fold_batch
+from services.risk.handlers.fold import Scope, fold_batch
 from services.risk.handlers.letters import keep_dead_letter
 from services.risk.store.tables import ANOMALY, CLIENT, DEAD_LETTER, HOUSE, LEDGER, LOAN, MARK
 from shared.db import migrate
@@ -19,8 +19,8 @@ from shared.log.lanes import lane_of
 from shared.log.port import Record
 from shared.runtime.service import Batch, Poison
 from tests.risk.feed import (
+    OWNER,
     PARTITIONS,
-    SCOPE,
     TOPIC,
     AnyDatabase,
     Feed,
@@ -119,7 +119,7 @@ async def test_a_record_without_any_envelope_is_kept_too(database: AnyDatabase) 
     async with database.transaction() as tx:
         await keep_dead_letter(tx, record, "ValueError: …")
         with pytest.raises(ValueError, match="attributes missing"):
-            await fold_batch(tx, Batch(TOPIC, 0, 1, [record]), SCOPE)
+            await fold_batch(tx, Batch(TOPIC, 0, 1, [record]), Scope(OWNER, PARTITIONS))
     assert len(await rows_of(database, select(DEAD_LETTER))) == 1
 
 

@@ -35,10 +35,13 @@ async def test_among_takes_any_number_of_keys(database: AnyDatabase) -> None:
 async def test_counters_add_up_by_day_month_and_over_partitions(database: AnyDatabase) -> None:
     first = {("portfolio", "USD", "loans", DAY): 2, ("portfolio", "EUR", "loans", DAY - 40): 1}
     second = {("portfolio", "USD", "loans", DAY): -1, ("region=TX", "USD", "loans", DAY + 1): 5}
+    known: set[int] = set()
     async with database.transaction() as tx:
-        await counters.add_cells(tx, 0, {"auto": first})
-        await counters.add_cells(tx, 1, {"auto": second, "other": first})
-        await counters.add_cells(tx, 1, {"auto": {("portfolio", "USD", "loans", DAY): 0}})
+        await counters.add_cells(tx, 0, {"auto": first}, known)
+        assert known == set(), "what this transaction wrote may yet be rolled back"
+        await counters.add_cells(tx, 1, {"auto": second, "other": first}, known)
+        await counters.add_cells(tx, 1, {"auto": {("portfolio", "USD", "loans", DAY): 0}}, known)
+        assert known == {counters.tally_of("auto", "portfolio", "loans", "USD")}
         sums = await counters.month_sums(tx, "auto", ["portfolio", "region=TX"], ["loans"], (MONTH, MONTH))
         assert sums == {MONTH: {("portfolio", "USD", "loans"): 1, ("region=TX", "USD", "loans"): 5}}
         before = await counters.sums_before(tx, "auto", ["portfolio"], ["loans"], MONTH)
@@ -53,8 +56,8 @@ async def test_counters_add_up_by_day_month_and_over_partitions(database: AnyDat
 
 async def test_a_day_that_comes_to_nothing_is_no_last_day(database: AnyDatabase) -> None:
     async with database.transaction() as tx:
-        await counters.add_cells(tx, 0, {"auto": {("portfolio", "USD", "instalments_due", DAY): 1}})
-        await counters.add_cells(tx, 1, {"auto": {("portfolio", "USD", "instalments_due", DAY): -1}})
+        await counters.add_cells(tx, 0, {"auto": {("portfolio", "USD", "instalments_due", DAY): 1}}, set())
+        await counters.add_cells(tx, 1, {"auto": {("portfolio", "USD", "instalments_due", DAY): -1}}, set())
         assert await counters.last_days(tx, "auto", "portfolio", "instalments_due", (MONTH, MONTH)) == {}
         assert len(await tx.rows(select(COUNTER_MONTH))) == 2
 

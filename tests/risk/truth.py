@@ -12,7 +12,7 @@ from services.risk.handlers.arrivals import split_subject
 from services.risk.handlers.subjects import LOANS, PROJECTS
 from services.risk.handlers.translate import client_facts, told_from_row
 from services.risk.store import books, facts
-from services.risk.store.tables import ALERT, COUNTER, COUNTER_MONTH, INDICATOR_VALUE, LEDGER, LOAN, PROJECT
+from services.risk.store.tables import ALERT, COUNTER, COUNTER_MONTH, INDICATOR_VALUE, LEDGER, LOAN, PROJECT, TALLY
 from shared.kernel.days import month_of
 from tests.risk.feed import AnyDatabase, rows_of
 
@@ -47,7 +47,8 @@ async def true_cells(database: AnyDatabase, book: str = "auto") -> tuple[Cells, 
 async def kept_cells(database: AnyDatabase, book: str = "auto") -> Cells:
     """The counters as cells."""
     cells: Cells = {}
-    for row in await rows_of(database, select(COUNTER).where(COUNTER.c.book == book)):
+    statement = select(TALLY, COUNTER.c.day, COUNTER.c.value).join(COUNTER, COUNTER.c.tally == TALLY.c.id)
+    for row in await rows_of(database, statement.where(TALLY.c.book == book)):
         add(cells, {(row.segment, row.currency, row.measure, row.day): row.value})
     return cells
 
@@ -61,13 +62,15 @@ async def assert_true(database: AnyDatabase, book: str = "auto") -> None:
         key = (segment, measure, month_of(day), currency)
         months[key] = months.get(key, 0) + value
     kept: dict[tuple[Any, ...], int] = {}
-    for row in await rows_of(database, select(COUNTER_MONTH).where(COUNTER_MONTH.c.book == book)):
+    joined = COUNTER_MONTH.c.tally == TALLY.c.id
+    statement = select(TALLY, COUNTER_MONTH.c.month, COUNTER_MONTH.c.value).join(COUNTER_MONTH, joined)
+    for row in await rows_of(database, statement.where(TALLY.c.book == book)):
         key = (row.segment, row.measure, row.month, row.currency)
         kept[key] = kept.get(key, 0) + row.value
     assert {key: value for key, value in kept.items() if value} == {k: v for k, v in months.items() if v}
     saved = {
         row.subject: row.state
-        for table in (LOAN, PROJECT)
+        for table in (LOAN, PROJECT, TALLY)
         for row in await rows_of(database, select(table).where(table.c.book == book))
     }
     assert saved == states

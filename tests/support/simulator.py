@@ -219,10 +219,10 @@ class World:
 
     async def ending(self) -> dict[str, Any]:
         """Return what must not depend on any disturbance."""
-        counter, values = tables.COUNTER.c, tables.INDICATOR_VALUE.c
+        counter, tally, values = tables.COUNTER.c, tables.TALLY.c, tables.INDICATOR_VALUE.c
         async with self.databases["risk"].read() as tx:
-            sums = select(counter.segment, counter.measure, counter.day, counter.currency, func.sum(counter.value))
-            key = (counter.segment, counter.measure, counter.day, counter.currency)
+            key = (tally.segment, tally.measure, counter.day, tally.currency)
+            sums = select(*key, func.sum(counter.value)).join(tables.COUNTER, counter.tally == tally.id)
             counted = await tx.rows(sums.group_by(*key).order_by(*key))
             published = await tx.rows(select(tables.INDICATOR_VALUE).order_by(values.revision))
             alerts = await tx.rows(select(tables.ALERT))

@@ -8,6 +8,8 @@ from shared.log.lanes import lane_of
 
 async def take_over(tx: Tx, partition: int, scope: Scope) -> None:
     """Own the evaluators of a lane's books; the owner before is fenced at its next evaluation."""
+    # A partition is claimed anew after every fault of the database: what was believed of it may not have been kept.
+    scope.tallies.clear()
     partitions = await lanes_of(tx, scope)
     mine = [book for book in await books.all_evaluated_books(tx) if lane_of(book, partitions) == partition]
     if mine:

@@ -5,7 +5,7 @@ in which facts came: counters are dated sums, states are those of the slow truth
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 from services.risk import metrics
 from services.risk.domain.book import BookTerms
@@ -31,11 +31,14 @@ EVALUATE = "evaluate"
 """Channel on which evaluators of other processes are woken; the payload is a book."""
 
 
-class Scope(NamedTuple):
-    """Who folds: this process and the number of lanes."""
+@dataclass(frozen=True)
+class Scope:
+    """Who folds: this process, the number of lanes, and what it knows of its database."""
 
     owner: str
     partitions: int
+    tallies: set[int] = field(default_factory=set)
+    """Tallies that are sure to be there already."""
 
 
 async def lanes_of(tx: Tx, scope: Scope) -> int:
@@ -56,7 +59,7 @@ async def fold_batch(tx: Tx, batch: Batch, scope: Scope) -> None:
         work = Work(batch.partition, fresh, clients, terms)
         await fold_subjects(tx, LOANS, work, outcome)
         await fold_subjects(tx, PROJECTS, work, outcome)
-        await _save(tx, batch, outcome)
+        await _save(tx, batch, outcome, scope.tallies)
     await _close_days(tx, batch, arrived.controls)
     for book in sorted(outcome.cells.keys() | {control.message.book for control in arrived.controls}):
         await tx.wake(EVALUATE, book)
@@ -64,9 +67,9 @@ async def fold_batch(tx: Tx, batch: Batch, scope: Scope) -> None:
     metrics.FACTS_REPEATED.inc(len(arrived.facts) - len(fresh))
 
 
-async def _save(tx: Tx, batch: Batch, outcome: Outcome) -> None:
+async def _save(tx: Tx, batch: Batch, outcome: Outcome, tallies: set[int]) -> None:
     outcome.settle()
-    await counters.add_cells(tx, batch.partition, outcome.cells)
+    await counters.add_cells(tx, batch.partition, outcome.cells, tallies)
     await marks.replace_anomalies(tx, outcome.refolded, outcome.anomalies)
     origin = f"{batch.partition}/{batch.records[-1].offset:020d}"
     await marks.add_marks(tx, outcome.marks(origin))

@@ -1,116 +1,124 @@
-"""Counters: what each day adds to each measure of each segment; summed on read (D4, D5)."""
+"""Counters: what each day adds to each measure of each segment; summed on read (D4, D5).
+
+A tally is what is counted: (book, segment, measure, currency). Its number is hashed from these, so that any process
+knows it without asking, and the many narrow rows of counters have short keys.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ColumnElement, Table, and_, func, select
 
 from services.risk.store.keys import among
-from services.risk.store.tables import COUNTER, COUNTER_MONTH
+from services.risk.store.tables import COUNTER, COUNTER_MONTH, TALLY
 from shared.db.port import Tx
 from shared.kernel.days import Day, Month, month_of, month_start
+from shared.kernel.ids import hashed_id
 
 Cell = tuple[str, str, str, Day]
 """(segment, currency, measure, day)."""
+Sums = dict[tuple[str, str, str], int]
+"""(segment, currency, measure) -> sum."""
 
-_DAY_COLUMNS = ("book", "segment", "measure", "day", "currency", "partition", "value")
-_MONTH_COLUMNS = ("book", "segment", "measure", "month", "currency", "partition", "value")
+_DAY_COLUMNS = ("tally", "day", "partition", "value")
+_MONTH_COLUMNS = ("tally", "month", "partition", "value")
+_TALLY_COLUMNS = ("id", "book", "segment", "measure", "currency")
 
 
-async def add_cells(tx: Tx, partition: int, cells: Mapping[str, Mapping[Cell, int]]) -> None:
-    """Add each book's cells to its counters of this partition."""
-    days: list[tuple[str, str, str, Day, str, int, int]] = []
-    months: dict[tuple[str, str, str, Month, str], int] = {}
+@lru_cache(maxsize=65_536)
+def tally_of(book: str, segment: str, measure: str, currency: str) -> int:
+    """Return the number of a tally: 60 bits of its hash, so that a million of them meet with a chance of 1 in 10^6."""
+    return int(hashed_id(book, segment, measure, currency)[:15], 16)
+
+
+async def add_cells(tx: Tx, partition: int, cells: Mapping[str, Mapping[Cell, int]], known: set[int]) -> None:
+    """Add each book's cells to its counters of this partition.
+
+    `known`: tallies that are sure to be in the database; those that turn out to be are added. One that is new here is
+    not, because this transaction may yet roll back.
+    """
+    days: list[tuple[int, Day, int, int]] = []
+    months: dict[tuple[int, Month], int] = {}
+    unknown: dict[int, tuple[int, str, str, str, str]] = {}
     for book, of_book in cells.items():
         for (segment, currency, measure, day), value in of_book.items():
             if value:
-                days.append((book, segment, measure, day, currency, partition, value))
-                key = (book, segment, measure, month_of(day), currency)
+                tally = tally_of(book, segment, measure, currency)
+                if tally not in known:
+                    unknown[tally] = (tally, book, segment, measure, currency)
+                days.append((tally, day, partition, value))
+                key = (tally, month_of(day))
                 months[key] = months.get(key, 0) + value
-    rows = [(*key, partition, value) for key, value in months.items() if value]
+    if unknown:
+        new = await tx.insert_new(TALLY, _TALLY_COLUMNS, list(unknown.values()), ("id",))
+        known.update(unknown.keys() - {tally for (tally,) in new})
     if days:
         await tx.upsert(COUNTER, _DAY_COLUMNS, days, _DAY_COLUMNS[:-1], add=("value",))
+    rows = [(*key, partition, value) for key, value in months.items() if value]
     if rows:
         await tx.upsert(COUNTER_MONTH, _MONTH_COLUMNS, rows, _MONTH_COLUMNS[:-1], add=("value",))
-
-
-Sums = dict[tuple[str, str, str], int]
-"""(segment, currency, measure) -> sum."""
 
 
 async def month_sums(
     tx: Tx, book: str, segments: Sequence[str], measures: Iterable[str], months: tuple[Month, Month]
 ) -> dict[Month, Sums]:
     """Return the sums of each month from the first to the last one that have rows."""
-    first, last = months
-    table = COUNTER_MONTH.c
-    where = [
-        table.book == book,
-        among(table.segment, segments),
-        among(table.measure, measures),
-        table.month >= first,
-        table.month <= last,
-    ]
-    rows = await tx.rows(
-        select(table.month, table.segment, table.currency, table.measure, func.sum(table.value))
-        .where(and_(*where))
-        .group_by(table.month, table.segment, table.currency, table.measure)
-    )
-    found: dict[Month, Sums] = {}
-    for month, segment, currency, measure, value in rows:
-        found.setdefault(month, {})[segment, currency, measure] = int(value)
-    return found
-
-
-async def sums_before(tx: Tx, book: str, segments: Sequence[str], measures: Iterable[str], month: Month) -> Sums:
-    """Return the sums of all months before a month: the level at its start."""
-    table = COUNTER_MONTH.c
-    where = [table.book == book, among(table.segment, segments), among(table.measure, measures), table.month < month]
-    rows = await tx.rows(
-        select(table.segment, table.currency, table.measure, func.sum(table.value))
-        .where(and_(*where))
-        .group_by(table.segment, table.currency, table.measure)
-    )
-    return {(segment, currency, measure): int(value) for segment, currency, measure, value in rows}
+    month = COUNTER_MONTH.c.month
+    return await _sums_by(tx, COUNTER_MONTH, month, _among(book, segments, measures), months)
 
 
 async def day_sums(
     tx: Tx, book: str, segments: Sequence[str], measures: Iterable[str], days: tuple[Day, Day]
 ) -> dict[Day, Sums]:
     """Return the sums of each day from the first to the last one that have rows."""
-    first, last = days
-    table = COUNTER.c
-    where = [
-        table.book == book,
-        among(table.segment, segments),
-        among(table.measure, measures),
-        table.day >= first,
-        table.day <= last,
-    ]
+    return await _sums_by(tx, COUNTER, COUNTER.c.day, _among(book, segments, measures), days)
+
+
+async def sums_before(tx: Tx, book: str, segments: Sequence[str], measures: Iterable[str], month: Month) -> Sums:
+    """Return the sums of all months before a month: the level at its start."""
     rows = await tx.rows(
-        select(table.day, table.segment, table.currency, table.measure, func.sum(table.value))
-        .where(and_(*where))
-        .group_by(table.day, table.segment, table.currency, table.measure)
+        select(TALLY.c.segment, TALLY.c.currency, TALLY.c.measure, func.sum(COUNTER_MONTH.c.value))
+        .join(COUNTER_MONTH, COUNTER_MONTH.c.tally == TALLY.c.id)
+        .where(_among(book, segments, measures), COUNTER_MONTH.c.month < month)
+        .group_by(TALLY.c.id)
     )
-    found: dict[Day, Sums] = {}
-    for day, segment, currency, measure, value in rows:
-        found.setdefault(day, {})[segment, currency, measure] = int(value)
+    return {(segment, currency, measure): int(value) for segment, currency, measure, value in rows}
+
+
+def _among(book: str, segments: Sequence[str], measures: Iterable[str]) -> ColumnElement[bool]:
+    return and_(TALLY.c.book == book, among(TALLY.c.segment, segments), among(TALLY.c.measure, measures))
+
+
+async def _sums_by(
+    tx: Tx, table: Table, period: ColumnElement[Any], among_tallies: ColumnElement[bool], periods: tuple[int, int]
+) -> dict[int, Sums]:
+    rows = await tx.rows(
+        select(period, TALLY.c.segment, TALLY.c.currency, TALLY.c.measure, func.sum(table.c.value))
+        .join(table, table.c.tally == TALLY.c.id)
+        .where(among_tallies, period >= periods[0], period <= periods[1])
+        .group_by(period, TALLY.c.id)
+    )
+    found: dict[int, Sums] = {}
+    for number, segment, currency, measure, value in rows:
+        found.setdefault(number, {})[segment, currency, measure] = int(value)
     return found
 
 
 async def last_days(tx: Tx, book: str, segment: str, measure: str, months: tuple[Month, Month]) -> dict[Month, Day]:
     """Return for each month the last day on which a measure of a segment is not 0."""
-    table = COUNTER.c
     by_day = (
-        select(table.day)
+        select(COUNTER.c.day)
+        .join(TALLY, TALLY.c.id == COUNTER.c.tally)
         .where(
-            table.book == book,
-            table.segment == segment,
-            table.measure == measure,
-            table.day >= month_start(months[0]),
-            table.day < month_start(months[1] + 1),
+            TALLY.c.book == book,
+            TALLY.c.segment == segment,
+            TALLY.c.measure == measure,
+            COUNTER.c.day >= month_start(months[0]),
+            COUNTER.c.day < month_start(months[1] + 1),
         )
-        .group_by(table.day)
-        .having(func.sum(table.value) != 0)
+        .group_by(COUNTER.c.day)
+        .having(func.sum(COUNTER.c.value) != 0)
     )
     found: dict[Month, Day] = {}
     for (day,) in await tx.rows(by_day):
@@ -122,19 +130,12 @@ async def last_days(tx: Tx, book: str, segment: str, measure: str, months: tuple
 async def segments_of(tx: Tx, book: str) -> list[str]:
     """Return the segments of a book that have counters, by name.
 
-    One step through the index per segment, whatever the number of counters behind each.
+    One step through the index per segment, whatever the number of tallies behind each.
     """
-    table = COUNTER_MONTH.c
+    table = TALLY.c
     first = select(func.min(table.segment).label("segment")).where(table.book == book)
     found = first.cte("found", recursive=True)
     following = select(func.min(table.segment)).where(table.book == book, table.segment > found.c.segment)
     found = found.union_all(select(following.scalar_subquery()).where(found.c.segment.is_not(None)))
     rows = await tx.rows(select(found.c.segment).where(found.c.segment.is_not(None)))
     return sorted(row.segment for row in rows)
-
-
-async def currencies_of(tx: Tx, book: str) -> list[str]:
-    """Return the currencies in which a book has counters, by code."""
-    table = COUNTER_MONTH.c
-    rows = await tx.rows(select(table.currency).where(table.book == book, table.segment == "portfolio").distinct())
-    return sorted(row.currency for row in rows if row.currency)

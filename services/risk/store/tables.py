@@ -110,26 +110,34 @@ PROJECT = Table(
     Index("project_client", "book", "client"),
 )
 
-_COUNTER_KEY = ("book", "segment", "measure")
+TALLY = Table(
+    "tally",
+    METADATA,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("book", Text, nullable=False),
+    Column("segment", Text, nullable=False),
+    Column("measure", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Index("tally_name", "book", "segment", "measure", "currency", unique=True),
+)
+"""What is counted; the number is hashed from the rest, so that it is known without asking."""
 
 COUNTER = Table(
     "counter",
     METADATA,
-    *(Column(name, Text, primary_key=True) for name in _COUNTER_KEY),
+    Column("tally", BigInteger, primary_key=True, autoincrement=False),
     Column("day", Integer, primary_key=True, autoincrement=False),
-    Column("currency", Text, primary_key=True),
     Column("partition", Integer, primary_key=True, autoincrement=False),
     Column("value", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""What the facts of a day add to a measure of a segment, per partition: summed on read, so there is no hot row."""
+"""What the facts of a day add to a tally, per partition: summed on read, so there is no hot row."""
 
 COUNTER_MONTH = Table(
     "counter_month",
     METADATA,
-    *(Column(name, Text, primary_key=True) for name in _COUNTER_KEY),
+    Column("tally", BigInteger, primary_key=True, autoincrement=False),
     Column("month", Integer, primary_key=True, autoincrement=False),
-    Column("currency", Text, primary_key=True),
     Column("partition", Integer, primary_key=True, autoincrement=False),
     Column("value", BigInteger, nullable=False),
     sqlite_with_rowid=False,

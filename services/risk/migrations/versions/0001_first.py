@@ -172,27 +172,31 @@ def _subjects() -> None:
 
 def _figures() -> None:
     op.create_table(
-        "counter",
+        "tally",
+        sa.Column("id", sa.BigInteger(), nullable=False),
         sa.Column("book", sa.Text(), nullable=False),
         sa.Column("segment", sa.Text(), nullable=False),
         sa.Column("measure", sa.Text(), nullable=False),
-        sa.Column("day", sa.Integer(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("tally_name", "tally", ["book", "segment", "measure", "currency"], unique=True)
+    op.create_table(
+        "counter",
+        sa.Column("tally", sa.BigInteger(), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
         sa.Column("partition", sa.Integer(), nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("book", "segment", "measure", "day", "currency", "partition"),
+        sa.PrimaryKeyConstraint("tally", "day", "partition"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "counter_month",
-        sa.Column("book", sa.Text(), nullable=False),
-        sa.Column("segment", sa.Text(), nullable=False),
-        sa.Column("measure", sa.Text(), nullable=False),
+        sa.Column("tally", sa.BigInteger(), nullable=False),
         sa.Column("month", sa.Integer(), nullable=False),
-        sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("partition", sa.Integer(), nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("book", "segment", "measure", "month", "currency", "partition"),
+        sa.PrimaryKeyConstraint("tally", "month", "partition"),
         sqlite_with_rowid=False,
     )
     op.create_table(
