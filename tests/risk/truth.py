@@ -70,7 +70,7 @@ async def assert_true(database: AnyDatabase, book: str = "auto") -> None:
     assert {key: value for key, value in kept.items() if value} == {k: v for k, v in months.items() if v}
     saved = {
         row.subject: row.state
-        for table in (LOAN, PROJECT, TALLY)
+        for table in (LOAN, PROJECT)
         for row in await rows_of(database, select(table).where(table.c.book == book))
     }
     assert saved == states

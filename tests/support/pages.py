@@ -64,15 +64,15 @@ def indicators_page() -> str:
     for indicator in INDICATORS.values():
         lines.append(f"## `{indicator.name}`\n")
         lines.append(inspect.cleandoc(indicator.definition) + "\n")
-        lines.append("| basis | numerator | denominator |\n|---|---|---|")
-        lines += [
-            f"| {basis} | `{indicator.numerator[basis]}` | `{indicator.denominator[basis]}` |"
-            for basis in indicator.bases
-        ]
-        parts = ", ".join(f"{name} (`{measure}`)" for name, measure in indicator.parts.items()) or "none"
+        lines.append("| basis | numerator | denominator | parts shown |\n|---|---|---|---|")
+        for basis in indicator.bases:
+            parts = ", ".join(f"{name} (`{measure}`)" for name, measure in indicator.parts.get(basis, {}).items())
+            lines.append(
+                f"| {basis} | `{indicator.numerator[basis]}` | `{indicator.denominator[basis]}` | {parts or 'none'} |"
+            )
+        rated = {"at_once": "at once, provisionally", "at_period_end": "when its period is final"}[indicator.maturity]
         lines.append(
-            f"\nMay be rated: {indicator.maturity}. Periods: {', '.join(indicator.period_kinds)}. "
-            f"Parts shown: {parts}. Definition version {indicator.version}.\n"
+            f"\nRated {rated}. Periods: {', '.join(indicator.period_kinds)}. Definition version {indicator.version}.\n"
         )
     return "\n".join(lines)
 
