@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Every start would compile everything anew where the environment forbids to keep compiled code.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install demo serve test check format docs bench clean
 
@@ -12,7 +14,7 @@ help: ## Say what there is
 $(INSTALLED): pyproject.toml uv.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv sync --quiet --locked
+	@$(BIN)/uv sync --quiet --locked --compile-bytecode
 	@touch $@
 
 install: $(INSTALLED) ## Make .venv with the locked dependencies

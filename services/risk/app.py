@@ -2,7 +2,7 @@
 
 from services.risk.api import make_router
 from services.risk.api.edge import Front
-from services.risk.handlers.claim import take_over
+from services.risk.handlers.claim import let_go, take_over
 from services.risk.handlers.fold import Scope, fold_batch
 from services.risk.handlers.letters import keep_dead_letter
 from services.risk.settings import RiskSettings
@@ -42,9 +42,17 @@ def _intake(scope: Scope, evaluate: Bell) -> Subscription:
     async def claimed(tx: Tx, partition: int, _epoch: int) -> None:
         await take_over(tx, partition, scope)
 
+    def released(partition: int) -> None:
+        let_go(partition, scope)
+
     def after_commit(_batch: Batch) -> None:
         evaluate.ring()
 
     return Subscription(
-        topic=Topic.INTAKE, handle=handle, dead_letter=keep_dead_letter, claimed=claimed, after_commit=after_commit
+        topic=Topic.INTAKE,
+        handle=handle,
+        dead_letter=keep_dead_letter,
+        claimed=claimed,
+        after_commit=after_commit,
+        released=released,
     )

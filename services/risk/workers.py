@@ -8,12 +8,13 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from services.risk import metrics
 from services.risk.evaluation.run import Evaluated, Fenced, evaluate_book
-from services.risk.handlers.fold import EVALUATE, Scope
+from services.risk.handlers.fold import EVALUATE, Scope, lanes_of
 from services.risk.store import alerts, books
 from services.risk.store.tables import HOUSE
 from shared.clock import Clock
 from shared.db import idempotency
 from shared.db.port import Database, DatabaseUnavailable
+from shared.log.lanes import lane_of
 from shared.runtime.backoff import Backoff
 from shared.runtime.bell import Bell
 from shared.runtime.crashpoint import crash_point
@@ -65,13 +66,15 @@ class EvaluatorLoop:
         """Evaluate every owned book that has marks; tell whether there was any."""
         try:
             async with self._database.read() as tx:
-                names = await books.books_to_evaluate(tx, self._scope.owner)
+                lanes = await lanes_of(tx, self._scope)
+                marked = await books.books_with_marks(tx)
         except (OperationalError, ProgrammingError) as error:
             # The tables are not there yet: start order does not matter.
             raise DatabaseUnavailable(f"not migrated: {error.orig}") from error
-        for name in names:
+        mine = [name for name in marked if lane_of(name, lanes) in self._scope.lanes]
+        for name in mine:
             await self.evaluate(name)
-        return bool(names)
+        return bool(mine)
 
     async def evaluate(self, book: str) -> Evaluated | None:
         """Evaluate one book in one transaction."""

@@ -24,7 +24,7 @@ TOPIC = "tocsin.intake"
 SOURCE = "/tests"
 PARTITIONS = 2
 OWNER = "me"
-SCOPE = Scope(OWNER, PARTITIONS)
+SCOPE = Scope(OWNER, PARTITIONS, lanes=set(range(PARTITIONS)))
 
 AnyDatabase = SqliteDatabase | PostgresDatabase
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from services.risk.evaluation import run as running
 from services.risk.evaluation.acknowledging import Verdict, acknowledge_alert
 from services.risk.evaluation.revisions import Kept, decode_kept
-from services.risk.handlers.claim import take_over
+from services.risk.handlers.claim import let_go, take_over
 from services.risk.handlers.fold import Scope
 from services.risk.store.tables import ALERT, ALERT_REVISION, EVALUATOR, HOUSE, INDICATOR_VALUE, MARK
 from services.risk.workers import EvaluatorLoop
@@ -261,15 +261,33 @@ async def test_only_the_owner_evaluates_and_a_zombie_writes_nothing(database: An
     pay(feed, "2020-03-15", range(3))
     feed.close("2020-03-31")
     await fold(database, feed)
-    heir = Scope("heir", PARTITIONS)
+    heir, zombie = Scope("heir", PARTITIONS), Scope(OWNER, PARTITIONS)
     async with database.transaction() as tx:
         await take_over(tx, lane_of("auto", PARTITIONS), heir)
-    assert await evaluate(database) is None
+    assert await evaluate(database, scope=zombie) is None
     assert await revisions(database) == []
     assert await evaluate(database, scope=heir) is not None
     assert len(await revisions(database)) == 1
     (row,) = await rows_of(database, select(EVALUATOR))
     assert (row.owner, row.epoch) == ("heir", 2)
+
+
+async def test_whoever_is_still_assigned_the_lane_takes_the_book_back(database: AnyDatabase) -> None:
+    feed = await begin(database, POLICY)
+    pay(feed, "2020-03-15", range(3))
+    feed.close("2020-03-31")
+    await fold(database, feed)
+    lane, owner = lane_of("auto", PARTITIONS), Scope("owner", PARTITIONS)
+    async with database.transaction() as tx:
+        await take_over(tx, lane, owner)
+        await take_over(tx, lane, Scope("zombie", PARTITIONS))
+    assert await evaluate(database, scope=owner) is not None
+    (row,) = await rows_of(database, select(EVALUATOR))
+    assert (row.owner, row.epoch, len(await revisions(database))) == ("owner", 4, 1)
+    let_go(lane, owner)
+    async with database.transaction() as tx:
+        await take_over(tx, lane, Scope("heir", PARTITIONS))
+    assert await evaluate(database, scope=owner) is None
 
 
 async def test_taking_over_another_lane_leaves_the_book_alone(database: AnyDatabase) -> None:

@@ -86,17 +86,17 @@ async def test_evaluators_are_held_by_owner_and_epoch(database: AnyDatabase) -> 
     async with database.transaction() as tx:
         await books.add_evaluator(tx, "auto", "me", DAY)
         await books.add_evaluator(tx, "auto", "other", DAY)
-        held = await books.hold_evaluator(tx, "auto", "me")
+        held = await books.lock_evaluator(tx, "auto")
         assert held is not None
+        assert held.owner == "me"
         assert (held.epoch, held.evaluated_through, held.final_month) == (1, DAY - 1, MONTH - 1)
-        assert await books.hold_evaluator(tx, "auto", "other") is None
-        assert await books.save_evaluator(tx, "auto", held._replace(evaluated_through=DAY, feed=3))
+        assert await books.lock_evaluator(tx, "nobody") is None
+        assert await books.save_evaluator(tx, "auto", held, held._replace(evaluated_through=DAY, feed=3))
         await books.take_evaluators(tx, ["auto"], "other")
-        assert not await books.save_evaluator(tx, "auto", held)
-        assert await books.books_to_evaluate(tx, "other") == []
+        assert not await books.save_evaluator(tx, "auto", held, held)
+        assert await books.books_with_marks(tx) == []
         await marks.add_marks(tx, [Mark("auto", "0/1", "*", 1, 2, "close")])
-        assert await books.books_to_evaluate(tx, "other") == ["auto"]
-        assert await books.books_to_evaluate(tx, "me") == []
+        assert await books.books_with_marks(tx) == ["auto"]
         assert await books.last_feed(tx, "auto") == 3
 
 

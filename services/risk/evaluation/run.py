@@ -12,6 +12,7 @@ from services.risk.store import alerts, books, counters, marks, policies
 from services.risk.store.tables import HOUSE
 from shared.db import outbox
 from shared.db.port import Tx
+from shared.log.lanes import lane_of
 from shared.runtime.crashpoint import crash_point
 
 ORIGINS_MAX = 200
@@ -37,14 +38,20 @@ async def evaluate_book(tx: Tx, book: str, scope: Scope) -> Evaluated | None:
 
     Takes the evaluator's row first, so that two evaluations of a book never interleave, whoever believes to own it.
     """
-    evaluator = await books.hold_evaluator(tx, book, scope.owner)
+    held = await books.lock_evaluator(tx, book)
     stored = await books.book_named(tx, book)
-    if evaluator is None or stored is None:
+    if held is None or stored is None:
         return None
+    lanes = await lanes_of(tx, scope)
+    evaluator = held
+    if held.owner != scope.owner:
+        if lane_of(book, lanes) not in scope.lanes:
+            return None
+        evaluator = held._replace(owner=scope.owner, epoch=held.epoch + 1)
     taken = await marks.marks_of(tx, book, ORIGINS_MAX)
     origins = {mark.origin for mark in taken}
     terms = stored.terms
-    closed = await books.closed_through(tx, book, await lanes_of(tx, scope))
+    closed = await books.closed_through(tx, book, lanes)
     closed_through = max(evaluator.evaluated_through, terms.first_day - 1 if closed is None else closed)
     task = Task(
         book=book,
@@ -70,6 +77,6 @@ async def evaluate_book(tx: Tx, book: str, scope: Scope) -> Evaluated | None:
         final_month=task.final_month,
         feed=evaluator.feed + len(written.revisions),
     )
-    if not await books.save_evaluator(tx, book, after):
+    if not await books.save_evaluator(tx, book, held, after):
         raise Fenced(book)
     return Evaluated(len(taken), len(changed), len(written.revisions), len(origins) == ORIGINS_MAX)

@@ -37,6 +37,8 @@ class Scope:
 
     owner: str
     partitions: int
+    lanes: set[int] = field(default_factory=set)
+    """Partitions of the intake topic that are assigned to this process."""
     tallies: set[int] = field(default_factory=set)
     """Tallies that are sure to be there already."""
 

@@ -148,20 +148,18 @@ def _evaluator(row: Row[Any]) -> Evaluator:
     return Evaluator(row.owner, row.epoch, row.evaluated_through, row.final_month, row.feed)
 
 
-async def hold_evaluator(tx: Tx, book: str, owner: str) -> Evaluator | None:
-    """Lock the book's evaluator for this transaction; None when another process owns it."""
+async def lock_evaluator(tx: Tx, book: str) -> Evaluator | None:
+    """Return the book's evaluator, held to the end of the transaction."""
     row = await tx.lock(EVALUATOR, {"book": book})
-    if row is None or row.owner != owner:
-        return None
-    return _evaluator(row)
+    return None if row is None else _evaluator(row)
 
 
-async def save_evaluator(tx: Tx, book: str, evaluator: Evaluator) -> bool:
-    """Write how far a book is evaluated, by compare-and-swap with owner and epoch; False = fenced."""
+async def save_evaluator(tx: Tx, book: str, held: Evaluator, after: Evaluator) -> bool:
+    """Write how far a book is evaluated, by compare-and-swap with owner and epoch as held; False = fenced."""
     touched = await tx.execute(
         update(EVALUATOR)
-        .where(EVALUATOR.c.book == book, EVALUATOR.c.owner == evaluator.owner, EVALUATOR.c.epoch == evaluator.epoch)
-        .values(evaluated_through=evaluator.evaluated_through, final_month=evaluator.final_month, feed=evaluator.feed)
+        .where(EVALUATOR.c.book == book, EVALUATOR.c.owner == held.owner, EVALUATOR.c.epoch == held.epoch)
+        .values(**after._asdict())
     )
     return touched == 1
 
@@ -186,8 +184,8 @@ async def evaluator_of(tx: Tx, book: str) -> Evaluator | None:
     return None if row is None else _evaluator(row)
 
 
-async def books_to_evaluate(tx: Tx, owner: str) -> list[str]:
-    """Return the books of this owner that have marks."""
+async def books_with_marks(tx: Tx) -> list[str]:
+    """Return the books that have something to evaluate."""
     marked = select(MARK.c.book).where(MARK.c.book == EVALUATOR.c.book).exists()
-    rows = await tx.rows(select(EVALUATOR.c.book).where(EVALUATOR.c.owner == owner, marked).order_by(EVALUATOR.c.book))
+    rows = await tx.rows(select(EVALUATOR.c.book).where(marked).order_by(EVALUATOR.c.book))
     return [row.book for row in rows]
