@@ -5,7 +5,7 @@ from time import perf_counter
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -51,7 +51,13 @@ def _add_probes(app: FastAPI, health: Health) -> None:
         body = {"status": "waiting" if reasons else "ready", "reasons": reasons}
         return JSONResponse(body, 503 if reasons else 200)
 
-    @app.get("/metrics", dependencies=[requires("metrics:read")], tags=["probes"], responses=problem.answers(401, 403))
+    @app.get(
+        "/metrics",
+        dependencies=[requires("metrics:read")],
+        tags=["probes"],
+        response_class=PlainTextResponse,
+        responses=problem.answers(401, 403),
+    )
     async def read_metrics() -> Response:
         """Return all metrics in Prometheus' text format."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
