@@ -76,21 +76,13 @@ async def _months(tx: Tx, asked: Asked, evaluator: Evaluator, days: tuple[Day, D
     if asked.known_at_us is not None:
         return points
     open_day = evaluator.evaluated_through + 1
+    segments, indicators = [asked.key.segment], [INDICATORS[asked.key.indicator]]
     for month in range(max(first, final + 1), last + 1):
         as_of = min(month_end(month), days[1], max(open_day, month_start(month)))
-        window = await _open_month(tx, asked, month, as_of, cut=month > whole)
+        # The count so far: what would follow if nothing more happened is written ahead, but has not happened.
+        window = await part_of_month(tx, asked.terms.book, segments, indicators, (month_start(month), as_of))
         points.append(_now(asked.key, window, month, as_of))
     return points
-
-
-async def _open_month(tx: Tx, asked: Asked, month: int, as_of: Day, cut: bool) -> Window:
-    """Return the sums of a month that is not final: levels at a day, flows of the month, or up to that day."""
-    book, segments, indicators = asked.terms.book, [asked.key.segment], [INDICATORS[asked.key.indicator]]
-    part = await part_of_month(tx, book, segments, indicators, (month_start(month), as_of))
-    if cut:
-        return part
-    whole = await month_window(tx, book, segments, indicators, (month, month))
-    return Window(whole.flows, part.levels, whole.currencies)
 
 
 async def _days(tx: Tx, asked: Asked, evaluator: Evaluator, days: tuple[Day, Day]) -> list[Point]:
