@@ -3,7 +3,7 @@
 SQLAlchemy's `in_` writes a placeholder per value anew for each statement, which costs more than the look-up itself.
 """
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -46,7 +46,7 @@ def _each(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
     return f"{column} IN (SELECT value FROM json_each({texts}))"  # noqa: S608 - compiled parts only
 
 
-def among(column: ColumnElement[str], texts: Collection[str]) -> ColumnElement[bool]:
+def among(column: ColumnElement[str], texts: Iterable[str]) -> ColumnElement[bool]:
     """Return the condition that a text column equals one of `texts`; with none of them it is false."""
     return _Among(column, bindparam(None, list(texts), type_=_Texts(), unique=True))
 

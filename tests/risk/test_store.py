@@ -5,11 +5,11 @@ from sqlalchemy import insert, select
 
 from services.risk.domain.book import BookTerms
 from services.risk.store import alerts, books, counters, facts, marks, series
-from services.risk.store.keys import among
 from services.risk.store.marks import Mark
 from services.risk.store.series import Published, SeriesKey
 from services.risk.store.tables import CLOSE, COUNTER_MONTH, LEDGER, MARK
 from shared.db import migrate
+from shared.db.among import among
 from shared.kernel.days import parse_day, parse_month
 from tests.risk.feed import AnyDatabase
 

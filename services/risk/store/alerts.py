@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy import and_, func, select, tuple_
 
-from services.risk.store.keys import among
 from services.risk.store.tables import ALERT, ALERT_REVISION
+from shared.db.among import among
 from shared.db.port import Tx
 from shared.kernel.days import Day
 

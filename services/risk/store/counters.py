@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Table, and_, func, select
 
-from services.risk.store.keys import among
 from services.risk.store.tables import COUNTER, COUNTER_MONTH, TALLY
+from shared.db.among import among
 from shared.db.port import Tx
 from shared.kernel.days import Day, Month, month_of, month_start
 from shared.kernel.ids import hashed_id

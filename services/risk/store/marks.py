@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row, delete, func, select
 
-from services.risk.store.keys import among
 from services.risk.store.tables import ANOMALY, MARK
+from shared.db.among import among
 from shared.db.port import Tx
 from shared.kernel.days import Day
 

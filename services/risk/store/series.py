@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Row, and_, select
 
-from services.risk.store.keys import among
 from services.risk.store.tables import INDICATOR_VALUE
+from shared.db.among import among
 from shared.db.port import Tx
 from shared.kernel.days import Day
 
