@@ -19,8 +19,8 @@ _UNNEST_ROWS = 200
 """Up to here one `unnest` statement wins; above it COPY into a temporary table does (performance.md, section 11)."""
 _OUTSIDE_CLASSES = frozenset({"08", "40", "53", "57", "58"})
 """SQLSTATE classes for what no statement is to blame for: connection, serialization, resources, operator, system."""
-_OUTSIDE_STATES = frozenset({"55P03", "25P03"})
-"""A lock that came too late, and a transaction that idled too long."""
+_OUTSIDE_STATES = frozenset({"55P03", "25P03", "42P01", "42703"})
+"""A lock that came too late, a transaction that idled too long, a table or column that migrations have yet to make."""
 _STAGES = "tocsin_stages"
 
 

@@ -80,10 +80,10 @@ class Relay:
 
     async def _drain_lane(self, lane: Partition, stop: asyncio.Event, backoff: Backoff) -> None:
         while not stop.is_set():
-            if await self.send_once(lane):
-                backoff.reset()
-                self._health.recover(f"relay {lane.topic}/{lane.number}")
-            else:
+            sent = await self.send_once(lane)
+            backoff.reset()
+            self._health.recover(f"relay {lane.topic}/{lane.number}")
+            if not sent:
                 await self._bells[lane].wait(_POLL_S)
                 # Sending costs the same for one row and for many: let those of a moment go together.
                 await asyncio.sleep(_LINGER_S)

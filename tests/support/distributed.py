@@ -10,16 +10,13 @@ from shared.security.keys import KeyRing
 from shared.security.rights import RIGHTS
 from tests.support.kafka import KafkaServer
 from tests.support.postgres import create_database
-from tests.support.processes import Process, System, free_port
+from tests.support.processes import START_TIMEOUT_S, Process, System, eventually, free_port
 
 
 @contextlib.contextmanager
 def distributed_system(folder: Path, postgres: str, kafka: KafkaServer, replicas: int = 2) -> Iterator[System]:
-    """Set up databases and topics as an operator would, start intake and risk, and wait until all are ready."""
+    """Start intake and risk, and only then set up databases and topics: start order never matters."""
     databases = {name: asyncio.run(create_database(postgres)) for name in ("intake", "risk")}
-    for name, dsn in databases.items():
-        asyncio.run(tocsin.system.migrate_database(name, dsn))
-    asyncio.run(tocsin.system.create_topics(kafka.bootstrap, 4))
     _, secret = KeyRing(folder / "keys.json").add("tests", RIGHTS, "2020-01-01T00:00:00+00:00")
     processes: dict[str, Process] = {}
     for name in ("intake", *(f"risk{number}" for number in range(replicas))):
@@ -34,6 +31,12 @@ def distributed_system(folder: Path, postgres: str, kafka: KafkaServer, replicas
         processes[name].start(wait=False)
     system = System(processes, processes["intake"].url, processes["risk0"].url, lambda: secret)
     try:
+        for process in processes.values():
+            eventually(process.answers, START_TIMEOUT_S, process.output)
+            assert not process.ready(), "ready before there were tables and topics"
+        for name, dsn in databases.items():
+            asyncio.run(tocsin.system.migrate_database(name, dsn))
+        asyncio.run(tocsin.system.create_topics(kafka.bootstrap, 4))
         for process in processes.values():
             process.wait_ready()
         yield system

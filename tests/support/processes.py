@@ -60,6 +60,12 @@ class Process:
         """Wait until it is ready."""
         eventually(self.ready, START_TIMEOUT_S, self.output)
 
+    def answers(self) -> bool:
+        """Tell whether `/healthz` does."""
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{self.url}/healthz", timeout=5).status_code == 200
+        return False
+
     def ready(self) -> bool:
         """Tell whether `/readyz` says so."""
         assert self._process is not None
