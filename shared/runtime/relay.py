@@ -71,6 +71,8 @@ class Relay:
                     if held:
                         await self._drain_lane(lane, stop, backoff)
                     else:
+                        # Another process has the lane: what kept this one from it is over.
+                        self._health.recover(f"relay {lane.topic}/{lane.number}")
                         await self._bells[lane].wait(_POLL_S)
             except (DatabaseUnavailable, LogUnavailable) as error:
                 metrics.SEND_FAILURES.labels(self._service.name, lane.topic).inc()

@@ -106,7 +106,7 @@ class TestTransaction:
     async def test_a_wrong_statement_is_not_taken_for_an_outage(self, database: AnyDatabase) -> None:
         with pytest.raises(DBAPIError):
             async with database.transaction() as tx:
-                await tx.execute(text("SELECT nonsense FROM nowhere"))
+                await tx.execute(text("SELEC nonsense"))
         assert await database.check() is None
 
     async def test_a_closed_database_is_unavailable(self, database: AnyDatabase) -> None:

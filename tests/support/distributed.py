@@ -14,9 +14,13 @@ from tests.support.processes import START_TIMEOUT_S, Process, System, eventually
 
 
 @contextlib.contextmanager
-def distributed_system(folder: Path, postgres: str, kafka: KafkaServer, replicas: int = 2) -> Iterator[System]:
-    """Start intake and risk, and only then set up databases and topics: start order never matters."""
+def distributed_system(
+    folder: Path, postgres: str, kafka: KafkaServer, replicas: int = 2, late: bool = False
+) -> Iterator[System]:
+    """Set up databases and topics, start intake and risk, wait until all are ready; `late`: set up after the start."""
     databases = {name: asyncio.run(create_database(postgres)) for name in ("intake", "risk")}
+    if not late:
+        set_up(databases, kafka)
     _, secret = KeyRing(folder / "keys.json").add("tests", RIGHTS, "2020-01-01T00:00:00+00:00")
     processes: dict[str, Process] = {}
     for name in ("intake", *(f"risk{number}" for number in range(replicas))):
@@ -31,14 +35,20 @@ def distributed_system(folder: Path, postgres: str, kafka: KafkaServer, replicas
         processes[name].start(wait=False)
     system = System(processes, processes["intake"].url, processes["risk0"].url, lambda: secret)
     try:
-        for process in processes.values():
-            eventually(process.answers, START_TIMEOUT_S, process.output)
-            assert not process.ready(), "ready before there were tables and topics"
-        for name, dsn in databases.items():
-            asyncio.run(tocsin.system.migrate_database(name, dsn))
-        asyncio.run(tocsin.system.create_topics(kafka.bootstrap, 4))
+        if late:
+            for process in processes.values():
+                eventually(process.answers, START_TIMEOUT_S, process.output)
+                assert not process.ready(), "ready before there were tables and topics"
+            set_up(databases, kafka)
         for process in processes.values():
             process.wait_ready()
         yield system
     finally:
         system.stop()
+
+
+def set_up(databases: dict[str, str], kafka: KafkaServer) -> None:
+    """Make tables and topics, as an operator would."""
+    for name, dsn in databases.items():
+        asyncio.run(tocsin.system.migrate_database(name, dsn))
+    asyncio.run(tocsin.system.create_topics(kafka.bootstrap, 4))

@@ -145,11 +145,14 @@ class System:
         """Wait until everything that intake accepted is folded and evaluated."""
 
         def settled() -> bool:
-            progress = self.get("/risk/v1/progress", book=book)
+            answer = self.request("GET", "/risk/v1/progress", params={"book": book})
+            if answer.status_code == 404:
+                return False  # The book has not come to risk yet.
+            progress = answer.json()
             closed = self.get(f"/intake/v1/books/{book}")["closed_through"]
             return bool(progress["behind"] == 0 and progress["evaluated_through"] == closed)
 
-        eventually(settled, within_s, lambda: str(self.get("/risk/v1/progress", book=book)))
+        eventually(settled, within_s, lambda: self.request("GET", "/risk/v1/progress", params={"book": book}).text)
 
     def stop(self) -> None:
         for process in self.processes.values():
