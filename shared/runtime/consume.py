@@ -8,7 +8,7 @@ So a record takes effect once, whoever crashes, stalls or comes back late.
 import asyncio
 from collections.abc import Sequence
 
-from shared.db import lanes, positions
+from shared.db import lanes
 from shared.db.port import DatabaseUnavailable
 from shared.log.port import EventLog, LogUnavailable, OffsetMissing, Partition, Reader
 from shared.runtime import metrics
@@ -130,9 +130,3 @@ class Consumer:
         """Tell the broker where we are, for its own dashboards."""
         if self._loops:
             await self._reader.report_position({one: loop.next_offset for one, loop in self._loops.items()})
-
-
-async def stored_positions(service: Service, topic: str) -> dict[int, int]:
-    """Return the next offset of each partition as the service's database has it."""
-    async with service.database.read() as tx:
-        return await positions.stored(tx, service.house, service.name, topic)
