@@ -1,5 +1,7 @@
 """The whole system in one process on files: what `tocsin serve` runs. Also the explicit set-up of a distributed one."""
 
+import os
+import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from importlib.metadata import version
@@ -7,8 +9,12 @@ from pathlib import Path
 
 import msgspec
 
+import services.feedback.app
+import services.feedback.settings
 import services.intake.app
 import services.intake.settings
+import services.notify.app
+import services.notify.settings
 import services.risk.app
 import services.risk.settings
 from shared.clock import SystemClock
@@ -17,11 +23,17 @@ from shared.db.postgres import open_postgres
 from shared.log.kafka import open_kafka_log
 from shared.log.sqlite import LogInUse
 from shared.runtime import lifecycle
-from shared.runtime.platform import all_topics, embedded
+from shared.runtime.platform import Embedded, all_topics, embedded
+from shared.runtime.service import Service
 from shared.security.keys import KeyRing
 from shared.security.rights import RIGHTS
 
-SERVICES = {"intake": services.intake.app, "risk": services.risk.app}
+SERVICES = {
+    "intake": services.intake.app,
+    "risk": services.risk.app,
+    "notify": services.notify.app,
+    "feedback": services.feedback.app,
+}
 PROFILE = "profile.json"
 _LOCAL_KEY = "local"
 
@@ -49,21 +61,45 @@ async def run_embedded(
             raise FolderInUse(f"{data} is served by another process; stop it, or give another --data") from None
         for name, database in opened.databases.items():
             await migrate.upgrade(database, f"services.{name}")
-        composed = [
-            services.intake.app.build(
-                services.intake.settings.IntakeSettings(), opened.platform, opened.databases["intake"]
-            ),
-            services.risk.app.build(services.risk.settings.RiskSettings(), opened.platform, opened.databases["risk"]),
-        ]
         keys = KeyRing(data / "keys.json")
         url = f"http://{host}:{port}"
         leave_profile(data, url, keys)
+        composed = compose(data, url, opened)
 
         async def announce() -> None:
             if started is not None:
                 await started(url)
 
         await lifecycle.run(composed, opened.platform, keys, host, port, run_version(), announce)
+
+
+def compose(data: Path, url: str, opened: Embedded) -> list[Service]:
+    """Compose all services on the files of a data folder; what the environment does not set is local."""
+    secret = os.environ.get("TOCSIN_LINK_SECRETS") or local_secret(data / "links.secret")
+    public_url = os.environ.get("TOCSIN_PUBLIC_URL") or url
+    on = opened.databases
+    return [
+        services.intake.app.build(services.intake.settings.IntakeSettings(), opened.platform, on["intake"]),
+        services.risk.app.build(services.risk.settings.RiskSettings(), opened.platform, on["risk"]),
+        services.notify.app.build(
+            services.notify.settings.NotifySettings(link_secrets=secret, public_url=public_url),
+            opened.platform,
+            on["notify"],
+        ),
+        services.feedback.app.build(
+            services.feedback.settings.FeedbackSettings(link_secrets=secret, public_url=public_url),
+            opened.platform,
+            on["feedback"],
+        ),
+    ]
+
+
+def local_secret(path: Path) -> str:
+    """Return the secret in a file, made once, readable by its owner only."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    return path.read_text()
 
 
 def leave_profile(data: Path, url: str, keys: KeyRing) -> None:

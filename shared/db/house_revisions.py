@@ -50,3 +50,23 @@ def create_house(op: Operations) -> None:
         PrimaryKeyConstraint("key", "route", name="idempotency_pk"),
     )
     op.create_index("idempotency_age", "idempotency", ["created_at"])
+
+
+def create_dead_letters(op: Operations) -> None:
+    """Create the table of dead letters as it was first."""
+    op.create_table(
+        "dead_letter",
+        Column("id", Text, primary_key=True),
+        Column("topic", Text, nullable=False),
+        Column("partition", Integer, nullable=False),
+        Column("offset", BigInteger, nullable=False),
+        Column("book", Text, nullable=False),
+        Column("client", Text, nullable=False),
+        Column("type", Text, nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("error", Text, nullable=False),
+        Column("headers", LargeBinary, nullable=False),
+        Column("body", LargeBinary, nullable=False),
+        Column("at", BigInteger, nullable=False),
+    )
+    op.create_index("dead_letter_at", "dead_letter", ["at", "id"])

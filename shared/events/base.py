@@ -7,12 +7,21 @@ import msgspec
 
 
 class Topic(StrEnum):
-    """Every topic: one per producer, and one on which foreign producers write."""
+    """Every topic: one per producer, one on which foreign producers write, one for personal data, dead letters."""
 
     FACTS = "tocsin.facts"
     INTAKE = "tocsin.intake"
+    CONTACTS = "tocsin.contacts"
     RISK = "tocsin.risk"
+    NOTIFY = "tocsin.notify"
+    FEEDBACK = "tocsin.feedback"
     RISK_DEAD_LETTERS = "tocsin.risk.dead-letters"
+    NOTIFY_DEAD_LETTERS = "tocsin.notify.dead-letters"
+    FEEDBACK_DEAD_LETTERS = "tocsin.feedback.dead-letters"
+
+
+COMPACTED = frozenset({Topic.CONTACTS})
+"""Topics of which the log keeps only the last message of each key (D19)."""
 
 
 class Key(StrEnum):
@@ -33,3 +42,15 @@ class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only
     topic: ClassVar[Topic]
     key: ClassVar[Key]
     consumers: ClassVar[tuple[str, ...]] = ()
+
+
+class DeadLettered(Message, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """A message that a service could not digest, with the reason and where it came from; its bytes are kept."""
+
+    key: ClassVar[Key] = Key.ORIGIN
+    origin_topic: str
+    origin_partition: int
+    origin_offset: int
+    reason: str
+    error: str
+    value_base64: str = ""

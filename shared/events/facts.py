@@ -205,6 +205,7 @@ class RecoveryReversed(Fact, frozen=True, gc=False, omit_defaults=True, kw_only=
 class LoanClosed(Fact, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """Paid off: settles everything open, even when less than the instalment was paid."""
 
+    consumers: ClassVar[tuple[str, ...]] = ("risk", "feedback")
     type: ClassVar[str] = "tocsin.loan.closed.v1"
     loan: str
 
@@ -237,6 +238,21 @@ class ProjectReported(Fact, frozen=True, gc=False, omit_defaults=True, kw_only=T
     currency: str | None = None
 
 
+class MilestoneReported(Fact, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """What is known of one milestone of a project; what is absent stays as it was.
+
+    The first baseline is the approved one that delay is measured against; a later one re-baselines and is shown only.
+    """
+
+    type: ClassVar[str] = "tocsin.milestone.reported.v1"
+    project: str
+    milestone: str
+    baseline: date | None = None
+    forecast: date | None = None
+    actual: date | None = None
+    cancelled: bool | None = None
+
+
 class FactCorrected(Fact, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """An earlier fact was wrong: `body` replaces it whole (same type, same loan, project or client); without a body
     the earlier fact is annulled. The latest correction by (known_at, id) holds."""
@@ -249,5 +265,5 @@ class FactCorrected(Fact, frozen=True, gc=False, omit_defaults=True, kw_only=Tru
 FACTS: tuple[type[Fact], ...] = (
     ClientRegistered, ClientChanged, ClientMerged, LoanDisbursed, LoanTakenOn, RepaymentReceived, RepaymentReversed,
     LoanCapitalised, LoanRestructured, LoanChargedOff, RecoveryReceived, RecoveryReversed, LoanClosed, LoanLeftBook,
-    ProjectRegistered, ProjectReported, FactCorrected,
+    ProjectRegistered, ProjectReported, MilestoneReported, FactCorrected,
 )  # fmt: skip

@@ -14,7 +14,7 @@ class BookOpened(Message, frozen=True, gc=False, omit_defaults=True, kw_only=Tru
     type: ClassVar[str] = "tocsin.book.opened.v1"
     topic: ClassVar[Topic] = Topic.INTAKE
     key: ClassVar[Key] = Key.BROADCAST
-    consumers: ClassVar[tuple[str, ...]] = ("risk",)
+    consumers: ClassVar[tuple[str, ...]] = ("risk", "feedback")
     book: str
     base_currency: str
     time_zone: str
@@ -33,7 +33,7 @@ class BookDayClosed(Message, frozen=True, gc=False, omit_defaults=True, kw_only=
     type: ClassVar[str] = "tocsin.book.day_closed.v1"
     topic: ClassVar[Topic] = Topic.INTAKE
     key: ClassVar[Key] = Key.BROADCAST
-    consumers: ClassVar[tuple[str, ...]] = ("risk",)
+    consumers: ClassVar[tuple[str, ...]] = ("risk", "feedback")
     book: str
     day: date
     known_at: datetime

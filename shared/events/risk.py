@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from shared.events.base import Key, Message, Topic
+from shared.events.base import DeadLettered, Key, Message, Topic
 
 
 class AlertRevised(Message, frozen=True, gc=False, omit_defaults=True, kw_only=True):
@@ -14,6 +14,7 @@ class AlertRevised(Message, frozen=True, gc=False, omit_defaults=True, kw_only=T
     type: ClassVar[str] = "tocsin.alert.revised.v1"
     topic: ClassVar[Topic] = Topic.RISK
     key: ClassVar[Key] = Key.CAUSE
+    consumers: ClassVar[tuple[str, ...]] = ("notify", "feedback")
     alert: str
     revision: int
     change: Literal[
@@ -41,6 +42,41 @@ class AlertRevised(Message, frozen=True, gc=False, omit_defaults=True, kw_only=T
     numerator: int | None = None
     denominator: int | None = None
     explanation: dict[str, Any] = msgspec.field(default_factory=dict)
+    sentence_zh: str = ""
+    """The same sentence in Chinese."""
+
+
+class AlertRequestDecided(Message, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """Risk's answer to a request about an alert (D15): an acknowledgement or a verdict took effect, or did not."""
+
+    type: ClassVar[str] = "tocsin.alert.request_decided.v1"
+    topic: ClassVar[Topic] = Topic.RISK
+    key: ClassVar[Key] = Key.CAUSE
+    consumers: ClassVar[tuple[str, ...]] = ("notify", "feedback")
+    request: str
+    alert: str
+    kind: Literal["acknowledgement", "verdict"]
+    decision: Literal["accepted", "repeated", "superseded", "unknown"]
+    by: str
+    decided_at: datetime
+    state: Literal["", "open", "closed", "withdrawn"] = ""
+    verdict: Literal["", "true", "false", "unclear"] = ""
+
+
+class LoanArrearsCured(Message, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """A loan that was past due has nothing past due any more."""
+
+    type: ClassVar[str] = "tocsin.loan.arrears_cured.v1"
+    topic: ClassVar[Topic] = Topic.RISK
+    key: ClassVar[Key] = Key.CLIENT
+    consumers: ClassVar[tuple[str, ...]] = ("feedback",)
+    book: str
+    client: str
+    loan: str
+    value_date: date
+    known_at: datetime
+    days_past_due: int
+    """DPD at the close before the day of the cure."""
 
 
 class PolicyApplied(Message, frozen=True, gc=False, omit_defaults=True, kw_only=True):
@@ -57,15 +93,8 @@ class PolicyApplied(Message, frozen=True, gc=False, omit_defaults=True, kw_only=
     text: str = ""
 
 
-class MessageDeadLettered(Message, frozen=True, gc=False, omit_defaults=True, kw_only=True):
-    """A message that risk could not digest, with its reason and where it came from; its bytes are in the value."""
+class MessageDeadLettered(DeadLettered, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """A message that risk could not digest."""
 
     type: ClassVar[str] = "tocsin.risk.message_dead_lettered.v1"
     topic: ClassVar[Topic] = Topic.RISK_DEAD_LETTERS
-    key: ClassVar[Key] = Key.ORIGIN
-    origin_topic: str
-    origin_partition: int
-    origin_offset: int
-    reason: str
-    error: str
-    value_base64: str = ""

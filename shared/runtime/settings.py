@@ -6,6 +6,8 @@ from typing import Literal, TypeVar
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.security.links import SECRET_LENGTH_MIN, Links
+
 
 class ProcessSettings(BaseSettings):
     """What every distributed service process needs."""
@@ -29,6 +31,28 @@ class ProcessSettings(BaseSettings):
     batch_records: int = Field(
         default=2_000, ge=1, le=20_000, description="Records of one partition in one transaction at most"
     )
+
+
+class LinkSettings(BaseSettings):
+    """What a service needs that makes or opens signed links."""
+
+    model_config = SettingsConfigDict(env_prefix="TOCSIN_", extra="ignore", frozen=True)
+
+    public_url: str = Field(
+        default="http://127.0.0.1:8400",
+        pattern=r"^https?://[^\s/]+(/[^\s]*)?$",
+        description="Address under which people reach the services: links in messages begin with it",
+    )
+    link_secrets: str = Field(
+        min_length=SECRET_LENGTH_MIN,
+        repr=False,
+        description="Secrets that sign links, newest first, separated by commas, each of at least 32 characters; "
+        "the same for notify and feedback",
+    )
+
+    def links(self) -> Links:
+        """Return what makes and opens links."""
+        return Links([secret.strip() for secret in self.link_secrets.split(",")], self.public_url)
 
 
 FirstT = TypeVar("FirstT", bound=BaseSettings)

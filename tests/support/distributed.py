@@ -8,6 +8,7 @@ from pathlib import Path
 import tocsin.system
 from shared.security.keys import KeyRing
 from shared.security.rights import RIGHTS
+from tests.support.compose import LINK_SECRETS
 from tests.support.kafka import KafkaServer
 from tests.support.postgres import create_database
 from tests.support.processes import START_TIMEOUT_S, Process, System, eventually, free_port
@@ -18,22 +19,24 @@ def distributed_system(
     folder: Path, postgres: str, kafka: KafkaServer, replicas: int = 2, late: bool = False
 ) -> Iterator[System]:
     """Set up databases and topics, start intake and risk, wait until all are ready; `late`: set up after the start."""
-    databases = {name: asyncio.run(create_database(postgres)) for name in ("intake", "risk")}
+    databases = {name: asyncio.run(create_database(postgres)) for name in tocsin.system.SERVICES}
     if not late:
         set_up(databases, kafka)
     _, secret = KeyRing(folder / "keys.json").add("tests", RIGHTS, "2020-01-01T00:00:00+00:00")
     processes: dict[str, Process] = {}
-    for name in ("intake", *(f"risk{number}" for number in range(replicas))):
+    for name in ("intake", *(f"risk{number}" for number in range(replicas)), "notify", "feedback"):
         port, service = free_port(), name.rstrip("0123456789")
         environment = {
             "TOCSIN_DATABASE_URL": databases[service],
             "TOCSIN_KAFKA": kafka.bootstrap,
             "TOCSIN_KEYS_FILE": str(folder / "keys.json"),
             "TOCSIN_HTTP_PORT": str(port),
+            "TOCSIN_LINK_SECRETS": LINK_SECRETS,
         }
         processes[name] = Process([f"services.{service}"], environment, port, folder / f"{name}.log")
         processes[name].start(wait=False)
-    system = System(processes, processes["intake"].url, processes["risk0"].url, lambda: secret)
+    urls = {name: processes["risk0" if name == "risk" else name].url for name in tocsin.system.SERVICES}
+    system = System(processes, urls, lambda: secret)
     try:
         if late:
             for process in processes.values():

@@ -10,7 +10,9 @@ import msgspec
 from fastapi import FastAPI
 
 import tocsin.system
+from services.feedback.settings import FeedbackSettings
 from services.intake.settings import IntakeSettings
+from services.notify.settings import NotifySettings
 from services.risk.domain.indicators import INDICATORS
 from services.risk.settings import RiskSettings
 from shared.events import CATALOGUE, Message
@@ -39,9 +41,11 @@ def events_page() -> str:
 
 
 def _message_section(message: type[Message]) -> list[str]:
-    producer = {"tocsin.intake": "intake (facts: foreign producers, over HTTP or `tocsin.facts`)"}.get(
-        message.topic, "risk"
-    )
+    producer = message.topic.split(".")[1]
+    producer = {
+        "intake": "intake (facts: foreign producers, over HTTP or `tocsin.facts`)",
+        "contacts": "intake",
+    }.get(producer, producer)
     example = json.loads((EXAMPLES / f"{message.type}.1.json").read_text())
     return [
         f"## `{message.type}`\n",
@@ -87,6 +91,10 @@ def settings_page() -> str:
         + settings_table(IntakeSettings)
         + "\n## risk\n\n"
         + settings_table(RiskSettings)
+        + "\n## notify\n\n"
+        + settings_table(NotifySettings)
+        + "\n## feedback\n\n"
+        + settings_table(FeedbackSettings)
     )
 
 
@@ -104,6 +112,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "openapi/intake.json": lambda: openapi("intake"),
     "openapi/risk.json": lambda: openapi("risk"),
+    "openapi/notify.json": lambda: openapi("notify"),
+    "openapi/feedback.json": lambda: openapi("feedback"),
 }
 
 

@@ -101,10 +101,10 @@ class Process:
 
 
 class System:
-    """What a test or a person talks to: intake and risk by HTTP with one key, and the processes behind."""
+    """What a test or a person talks to: every service by HTTP with one key, and the processes behind."""
 
-    def __init__(self, processes: dict[str, Process], intake: str, risk: str, key: Callable[[], str]) -> None:
-        self.processes, self._urls, self._key = processes, {"intake": intake, "risk": risk}, key
+    def __init__(self, processes: dict[str, Process], urls: dict[str, str], key: Callable[[], str]) -> None:
+        self.processes, self._urls, self._key = processes, urls, key
 
     def url_of(self, path: str) -> str:
         return self._urls[path.split("/")[1]]
@@ -112,7 +112,7 @@ class System:
     @property
     def address(self) -> str:
         """Return what TOCSIN_URL must be to reach all of it."""
-        if self._urls["intake"] == self._urls["risk"]:
+        if len(set(self._urls.values())) == 1:
             return self._urls["intake"]
         return ",".join(f"{service}={url}" for service, url in self._urls.items())
 
@@ -168,7 +168,8 @@ def embedded_system(folder: Path) -> Iterator[System]:
     )
     process.start()
     profile = folder / "data" / "profile.json"
-    system = System({"tocsin": process}, process.url, process.url, lambda: str(json.loads(profile.read_text())["key"]))
+    urls = dict.fromkeys(("intake", "risk", "notify", "feedback"), process.url)
+    system = System({"tocsin": process}, urls, lambda: str(json.loads(profile.read_text())["key"]))
     try:
         yield system
     finally:

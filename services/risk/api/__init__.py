@@ -2,8 +2,10 @@
 
 from fastapi import APIRouter
 
-from services.risk.api import alerts, books, clients, dead_letters, feed, indicators, loans, policies, projects
+from services.risk.api import alerts, books, clients, feed, indicators, loans, policies, projects
 from services.risk.api.edge import Front
+from services.risk.store.tables import MORGUE
+from shared.runtime.letters import add_dead_letter_routes
 
 PREFIX = "/risk/v1"
 
@@ -11,6 +13,7 @@ PREFIX = "/risk/v1"
 def make_router(front: Front) -> APIRouter:
     """Return all routes of risk."""
     router = APIRouter(prefix=PREFIX)
-    for part in (books, indicators, alerts, feed, loans, clients, projects, policies, dead_letters):
+    for part in (books, indicators, alerts, feed, loans, clients, projects, policies):
         part.add_routes(router, front)
+    add_dead_letter_routes(router, front.database, MORGUE)
     return router

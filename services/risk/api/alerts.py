@@ -6,28 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.risk.api.edge import (
-    NAME_PATTERN,
-    READS,
-    READS_ONE,
-    SEGMENT_PATTERN,
-    Answer,
-    AnyBook,
-    AsOf,
-    CursorText,
-    Front,
-    IdempotencyKey,
-    KnownAt,
-    Limit,
-    Name,
-    Number,
-    cursor_of,
-    day_asked,
-    known_at_us,
-    missing,
-    once,
-    place_of,
-)
+from services.risk.api.edge import SEGMENT_PATTERN, AnyBook, AsOf, Front, KnownAt, day_asked, known_at_us
 from services.risk.api.shapes import (
     AlertPage,
     AlertShown,
@@ -45,6 +24,21 @@ from services.risk.store.alerts import Wanted
 from shared.db.port import Tx
 from shared.kernel.days import EARLIEST, Day
 from shared.problem import Problem, answers
+from shared.runtime.edge import (
+    NAME_PATTERN,
+    READS,
+    READS_ONE,
+    Answer,
+    CursorText,
+    IdempotencyKey,
+    Limit,
+    Name,
+    Number,
+    cursor_of,
+    missing,
+    once,
+    place_of,
+)
 from shared.security.rights import requires
 
 AlertId = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", description="Id of the alert")]
@@ -154,7 +148,7 @@ def _add_acknowledge(router: APIRouter, front: Front) -> None:
             decided = await acknowledge_alert(tx, alert, (body.by, body.comment), if_match, front.scope.partitions)
             return _answer(alert, decided)
 
-        response = await once(request, front, idempotency_key, body.model_dump_json().encode(), work)
+        response = await once(request, front.store, idempotency_key, body.model_dump_json().encode(), work)
         front.relay.ring()
         return response
 

@@ -5,34 +5,19 @@ from datetime import date, datetime
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from services.risk.api.edge import (
-    READS,
-    READS_ONE,
-    AnyBook,
-    AsOf,
-    BookPath,
-    CursorText,
-    Front,
-    KnownAt,
-    Limit,
-    Name,
-    book_of,
-    cursor_of,
-    day_asked,
-    known_at_us,
-    missing,
-    place_of,
-)
+from services.risk.api.edge import AnyBook, AsOf, BookPath, Front, KnownAt, book_of, day_asked, known_at_us
 from services.risk.domain.moments import micros_of, moment_of
 from services.risk.handlers.fold import lanes_of
-from services.risk.store import books, facts, letters, marks, subjects
+from services.risk.store import books, facts, marks, subjects
 from services.risk.store.books import Book
-from services.risk.store.tables import HOUSE
+from services.risk.store.tables import DEAD_LETTER, HOUSE
 from shared.db import positions
+from shared.db.letters import count_letters
 from shared.db.port import Tx
 from shared.events.base import Topic
 from shared.events.envelope import start_of
 from shared.kernel.days import Day, date_of
+from shared.runtime.edge import READS, READS_ONE, CursorText, Limit, Name, cursor_of, missing, place_of
 from shared.security.rights import requires
 
 _GROUP = "risk"
@@ -172,7 +157,7 @@ async def _told(tx: Tx, front: Front, book: Book, as_of: date | None, known_at: 
         evaluated_through=None if evaluator is None else _closed(evaluator.evaluated_through, first_day),
         data_as_of=None if last_fact is None else date_of(last_fact),
         anomalies=await marks.count_anomalies(tx, name),
-        dead_letters=await letters.count_letters(tx, name),
+        dead_letters=await count_letters(tx, DEAD_LETTER, name),
         degraded=bool(degraded),
         degraded_clients=degraded,
     )

@@ -5,11 +5,12 @@ from datetime import date
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from services.risk.api.edge import READS_ONE, AsOf, BookQuery, Front, KnownAt, book_of, missing
+from services.risk.api.edge import AsOf, BookQuery, Front, KnownAt, book_of
 from services.risk.api.projects import ProjectShown, project_shown
 from services.risk.api.subjects import LoanShown, SubjectId, loan_shown, then_of
 from services.risk.handlers.read_subjects import see_client
 from shared.kernel.days import date_of
+from shared.runtime.edge import READS_ONE, missing
 from shared.security.rights import requires
 
 

@@ -5,26 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from services.risk.api.edge import (
-    CURSOR_PATTERN,
-    READS,
-    AnyBook,
-    AsOf,
-    Front,
-    KnownAt,
-    Limit,
-    Name,
-    Number,
-    cursor_of,
-    day_asked,
-    known_at_us,
-    place_of,
-)
+from services.risk.api.edge import AnyBook, AsOf, Front, KnownAt, day_asked, known_at_us
 from services.risk.api.shapes import FeedPage, feed_item
 from services.risk.domain.moments import moment_of
 from services.risk.evaluation.revisions import decode_kept
 from services.risk.store import alerts, books
 from services.risk.store.alerts import RevisionRow
+from shared.runtime.edge import CURSOR_PATTERN, READS, Limit, Name, Number, cursor_of, place_of
 from shared.security.rights import requires
 
 After = Annotated[str | None, Query(max_length=6_000, pattern=CURSOR_PATTERN, description="`next` of the page before")]

@@ -8,24 +8,14 @@ from pydantic import BaseModel, Field
 
 from services.risk.api.edge import (
     CURRENCY_PATTERN,
-    NAME_PATTERN,
-    READS,
-    READS_ONE,
     SEGMENT_PATTERN,
     AsOf,
     BookQuery,
-    CursorText,
     Front,
     KnownAt,
-    Limit,
-    Name,
     book_of,
-    cursor_of,
     day_asked,
-    invalid,
     known_at_us,
-    missing,
-    place_of,
 )
 from services.risk.domain.indicators import INDICATORS, Indicator
 from services.risk.domain.moments import moment_of
@@ -34,6 +24,18 @@ from services.risk.domain.segments import PORTFOLIO
 from services.risk.evaluation.reading import Asked, Point, read_series
 from services.risk.store.series import SeriesKey
 from shared.kernel.days import Day, date_of, day_of, month_end, month_of
+from shared.runtime.edge import (
+    NAME_PATTERN,
+    READS,
+    READS_ONE,
+    CursorText,
+    Limit,
+    Name,
+    cursor_of,
+    invalid,
+    missing,
+    place_of,
+)
 from shared.security.rights import requires
 
 PERIOD_PATTERN = r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?$"

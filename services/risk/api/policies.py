@@ -7,24 +7,7 @@ import msgspec
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
-from services.risk.api.edge import (
-    READS,
-    READS_ONE,
-    Answer,
-    AsOf,
-    CursorText,
-    Front,
-    IdempotencyKey,
-    KnownAt,
-    Limit,
-    Name,
-    cursor_of,
-    day_asked,
-    known_at_us,
-    missing,
-    once,
-    place_of,
-)
+from services.risk.api.edge import AsOf, Front, KnownAt, day_asked, known_at_us
 from services.risk.domain.moments import micros_of
 from services.risk.domain.policy_nodes import PolicyError
 from services.risk.handlers.policies import Outcome, apply_policy, check_policy
@@ -33,6 +16,19 @@ from services.risk.store.policies import Applied
 from shared.db.port import Tx
 from shared.kernel.days import date_of
 from shared.problem import FieldError, Problem, answers
+from shared.runtime.edge import (
+    READS,
+    READS_ONE,
+    Answer,
+    CursorText,
+    IdempotencyKey,
+    Limit,
+    Name,
+    cursor_of,
+    missing,
+    once,
+    place_of,
+)
 from shared.security.rights import requires
 
 _JSON = "application/json"
@@ -193,7 +189,7 @@ def _add_apply(router: APIRouter, front: Front) -> None:
             status = 200 if decided.outcome is Outcome.UNCHANGED else 201
             return Answer(status, PolicyApplied(**_fields(decided.applied), outcome=decided.outcome), {})
 
-        response = await once(request, front, idempotency_key, text.encode(), work)
+        response = await once(request, front.store, idempotency_key, text.encode(), work)
         front.evaluate.ring()
         front.relay.ring()
         return response

@@ -5,7 +5,7 @@ from datetime import date
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from services.risk.api.edge import READS_ONE, AsOf, BookQuery, Front, KnownAt, book_of, missing
+from services.risk.api.edge import AsOf, BookQuery, Front, KnownAt, book_of
 from services.risk.api.subjects import (
     AnomalyShown,
     FactShown,
@@ -19,6 +19,7 @@ from services.risk.domain.project import ProjectView
 from services.risk.handlers.read_subjects import Seen, anomalies_of, see_project
 from services.risk.store import subjects
 from shared.kernel.days import date_of
+from shared.runtime.edge import READS_ONE, missing
 from shared.security.rights import requires
 
 

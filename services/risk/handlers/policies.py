@@ -10,7 +10,6 @@ from services.risk.domain.moments import micros_of
 from services.risk.domain.policy import Catalogue, Policy, PolicyVersion
 from services.risk.domain.policy_file import Parsed, parse
 from services.risk.handlers.fold import EVALUATE
-from services.risk.handlers.letters import SOURCE
 from services.risk.store import books, marks, policies
 from services.risk.store.policies import Applied
 from services.risk.store.tables import HOUSE
@@ -99,7 +98,7 @@ def _message(tx: Tx, applied: Applied, book: str, partitions: int) -> OutboxRow:
     event_id = hashed_id("policy", message.policy, message.version, book)
     envelope = Envelope(
         id=event_id,
-        source=SOURCE,
+        source="/tocsin/risk",
         type=PolicyApplied.type,
         time=tx.now,
         subject=message.policy,

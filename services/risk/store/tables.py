@@ -6,6 +6,8 @@ Keys of many narrow rows are ordered so that one segment's measure is one contig
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
 
 from shared.db.house import house_tables
+from shared.db.letters import Morgue, dead_letter_table
+from shared.events.risk import MessageDeadLettered
 
 METADATA = MetaData()
 HOUSE = house_tables(METADATA)
@@ -170,23 +172,8 @@ ANOMALY = Table(
 )
 """Facts that contradict what is known of their loan or project; they are folded all the same (D11)."""
 
-DEAD_LETTER = Table(
-    "dead_letter",
-    METADATA,
-    Column("id", Text, primary_key=True),
-    Column("topic", Text, nullable=False),
-    Column("partition", Integer, nullable=False),
-    Column("offset", BigInteger, nullable=False),
-    Column("book", Text, nullable=False),
-    Column("client", Text, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("error", Text, nullable=False),
-    Column("headers", LargeBinary, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Index("dead_letter_at", "at", "id"),
-)
+DEAD_LETTER = dead_letter_table(METADATA)
+MORGUE = Morgue("risk", HOUSE, DEAD_LETTER, MessageDeadLettered)
 
 POLICY = Table(
     "policy",

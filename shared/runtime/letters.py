@@ -1,25 +1,15 @@
-"""Dead letters: messages that risk could not digest, with their bytes."""
+"""The route on which a service shows its dead letters, the same for all services."""
 
 import base64
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from services.risk.api.edge import (
-    READS,
-    AnyBook,
-    CursorText,
-    Front,
-    Limit,
-    Name,
-    Number,
-    cursor_of,
-    place_of,
-)
-from services.risk.domain.moments import moment_of
-from services.risk.store import letters
-from services.risk.store.letters import DeadLetter
+from shared.db.letters import DeadLetter, Morgue, letters_after
+from shared.db.port import Database
+from shared.runtime.edge import NAME_PATTERN, READS, CursorText, Limit, Name, Number, cursor_of, place_of
 from shared.security.rights import requires
 
 
@@ -46,15 +36,19 @@ class LetterPage(BaseModel):
     next: str | None = None
 
 
-def add_routes(router: APIRouter, front: Front) -> None:
+def add_dead_letter_routes(router: APIRouter, database: Database, morgue: Morgue) -> None:
     """Add `/dead-letters`."""
 
     @router.get("/dead-letters", tags=["operations"], dependencies=[requires("dead-letters:read")], responses=READS)
-    async def list_dead_letters(book: AnyBook = None, cursor: CursorText = None, limit: Limit = 100) -> LetterPage:
+    async def list_dead_letters(
+        book: Annotated[str | None, Query(pattern=NAME_PATTERN, description="Only of this book")] = None,
+        cursor: CursorText = None,
+        limit: Limit = 100,
+    ) -> LetterPage:
         """List messages that could not be digested, oldest first."""
         after = place_of(cursor, tuple[Number, Name], (0, ""))
-        async with front.database.read() as tx:
-            found = await letters.letters_after(tx, book, after, limit + 1)
+        async with database.read() as tx:
+            found = await letters_after(tx, morgue.table, book, after, limit + 1)
         following = None
         if len(found) > limit:
             following = cursor_of(found[limit - 1].at, found[limit - 1].id)
@@ -63,15 +57,7 @@ def add_routes(router: APIRouter, front: Front) -> None:
 
 def _shown(letter: DeadLetter) -> LetterShown:
     return LetterShown(
-        id=letter.id,
-        topic=letter.topic,
-        partition=letter.partition,
-        offset=letter.offset,
-        book=letter.book,
-        client=letter.client,
-        type=letter.type,
-        reason=letter.reason,
-        error=letter.error,
+        **{name: value for name, value in letter._asdict().items() if name not in ("headers", "body", "at")},
         value_base64=base64.b64encode(letter.body).decode(),
-        at=moment_of(letter.at),
+        at=datetime.fromtimestamp(letter.at / 1_000_000, UTC),
     )

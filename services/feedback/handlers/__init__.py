@@ -1,0 +1,1 @@
+"""Use cases of feedback: verb_noun(tx, input)."""

@@ -1,0 +1,1 @@
+"""What feedback counts for its operators."""

@@ -1,0 +1,16 @@
+"""Notify over HTTP: parse, open one transaction, read or call one handler, shape the reply."""
+
+from fastapi import APIRouter
+
+from services.notify.api.edge import Front
+from services.notify.store.tables import MORGUE
+from shared.runtime.letters import add_dead_letter_routes
+
+PREFIX = "/notify/v1"
+
+
+def make_router(front: Front) -> APIRouter:
+    """Return all routes of notify."""
+    router = APIRouter(prefix=PREFIX)
+    add_dead_letter_routes(router, front.database, MORGUE)
+    return router

@@ -1,0 +1,27 @@
+"""What all routes of notify work with."""
+
+from dataclasses import dataclass
+
+from services.notify.settings import NotifySettings
+from services.notify.store.tables import HOUSE
+from shared.db.port import Database
+from shared.runtime.bell import Bell
+from shared.runtime.edge import Store
+from shared.runtime.service import Platform
+from shared.security.links import Links
+
+
+@dataclass(frozen=True)
+class Front:
+    """What routes work with."""
+
+    database: Database
+    platform: Platform
+    settings: NotifySettings
+    links: Links
+    relay: Bell
+
+    @property
+    def store(self) -> Store:
+        """Where requests do their work."""
+        return Store(self.database, HOUSE)

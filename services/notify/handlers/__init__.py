@@ -1,0 +1,1 @@
+"""Use cases of notify: verb_noun(tx, input)."""

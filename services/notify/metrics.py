@@ -1,0 +1,1 @@
+"""What notify counts for its operators."""

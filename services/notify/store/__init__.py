@@ -1,0 +1,1 @@
+"""Tables and queries of notify, as functions of (tx, ...)."""
