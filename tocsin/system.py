@@ -23,7 +23,8 @@ from shared.db.postgres import open_postgres
 from shared.log.kafka import open_kafka_log
 from shared.log.sqlite import LogInUse
 from shared.runtime import lifecycle
-from shared.runtime.platform import Embedded, all_topics, embedded
+from shared.runtime.platform import Embedded, embedded
+from shared.runtime.platform import create_topics as create_all_topics
 from shared.runtime.service import Service
 from shared.security.keys import KeyRing
 from shared.security.rights import RIGHTS
@@ -127,8 +128,6 @@ async def create_topics(kafka: str, partitions: int) -> dict[str, int]:
     """Create every topic that is missing on Apache Kafka; return all with the number of partitions wanted."""
     log = open_kafka_log(kafka)
     try:
-        wanted = all_topics(partitions)
-        await log.create_topics(wanted)
-        return wanted
+        return await create_all_topics(log, partitions)
     finally:
         await log.close()

@@ -4,7 +4,7 @@ Two backends, one contract (`tests/shared/test_log_contract.py`): Apache Kafka (
 Positions are not the log's affair: consumers keep them in their own database and `seek` (D10, ARCHITECTURE).
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -104,7 +104,11 @@ Revoked = Callable[[Sequence[Partition]], Awaitable[None]]
 
 
 class EventLog(Protocol):
-    """Opens topics for appending and reading."""
+    """Opens topics for appending and reading.
+
+    Offsets of a partition rise by one from record to record. Of a compacted topic the log keeps the last record of each
+    key: older ones vanish some time after it has come (at once, where that is cheap), so there offsets have gaps.
+    """
 
     async def append(self, records: Sequence[Outgoing], timeout_s: float) -> None:
         """Append durably, in order per partition; LogUnavailable when not confirmed in time (may still arrive).
@@ -115,8 +119,8 @@ class EventLog(Protocol):
     def reader(self, group: str, topics: Sequence[str], assigned: Assigned, revoked: Revoked) -> Reader:
         """Return a group member that is not started yet."""
 
-    async def create_topics(self, topics: Mapping[str, int]) -> None:
-        """Create topics (name -> number of partitions) that do not exist; idempotent."""
+    async def create_topics(self, topics: Mapping[str, int], compacted: Collection[str] = ()) -> None:
+        """Create topics (name -> number of partitions) that do not exist, some of them compacted; idempotent."""
 
     async def partitions(self, topic: str) -> int:
         """Return the number of partitions; 0 when the topic does not exist; LogUnavailable when nobody answers."""

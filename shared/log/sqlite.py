@@ -7,7 +7,7 @@ ends, so an idle one costs nothing, and is woken by the commit of an append. The
 import asyncio
 import fcntl
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from shared.log.port import (
     Revoked,
     check_sizes,
 )
-from shared.log.sqlite_store import Ends, Store, Wanted, Writer
+from shared.log.sqlite_store import Ends, NewTopic, Store, Wanted, Writer
 
 _CREATE_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 8.0
@@ -62,11 +62,12 @@ class SqliteLog:
         """Return a member; the first one of its group that started owns everything until it closes."""
         return SqliteReader(self, group, topics, assigned)
 
-    async def create_topics(self, topics: Mapping[str, int]) -> None:
+    async def create_topics(self, topics: Mapping[str, int], compacted: Collection[str] = ()) -> None:
         """Create topics that do not exist."""
         self._check_open()
         if topics:
-            await self._run((), tuple(topics.items()), _CREATE_TIMEOUT_S)
+            wanted = [NewTopic(name, count, name in compacted) for name, count in topics.items()]
+            await self._run((), wanted, _CREATE_TIMEOUT_S)
 
     async def partitions(self, topic: str) -> int:
         """Return the number of partitions, 0 when there is no such topic."""
@@ -132,7 +133,7 @@ class SqliteLog:
         finally:
             self._waiting.discard(waiter)
 
-    async def _run(self, records: Sequence[Outgoing], topics: Sequence[tuple[str, int]], timeout_s: float) -> None:
+    async def _run(self, records: Sequence[Outgoing], topics: Sequence[NewTopic], timeout_s: float) -> None:
         if self._writer is None:
             self._committed(self._store.create(topics) if topics else self._store.append(records, self._now_ms()))
             return
@@ -253,7 +254,7 @@ class SqliteReader:
                 continue
             if position < 0 or position > end:
                 raise OffsetMissing(partition, position)
-            wanted.append(Wanted(partition, position, min(left, end - position)))
+            wanted.append(Wanted(partition, position, end, min(left, end - position)))
             left -= wanted[-1].limit
             if not left:
                 break
@@ -261,7 +262,7 @@ class SqliteReader:
             return {}
         found = await self._log.read(wanted)
         batch: dict[Partition, list[Record]] = {}
-        for partition, offset, _ in wanted:
+        for partition, offset, _, _ in wanted:
             # A seek or pause that came while the thread was reading wins.
             if self._positions.get(partition) == offset and partition not in self._paused and found[partition]:
                 batch[partition] = found[partition]

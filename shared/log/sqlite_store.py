@@ -28,6 +28,10 @@ _SCHEMA = (
     # The place of a record is its lane's id and its offset in one integer: a lane's records lie together, in order.
     "CREATE TABLE IF NOT EXISTS record (place INTEGER PRIMARY KEY, key BLOB NOT NULL, headers BLOB NOT NULL,"
     " value BLOB NOT NULL, timestamp_ms INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS compacted (topic TEXT PRIMARY KEY) WITHOUT ROWID",
+    # Where the last record of each key of a compacted topic is: what a later one of that key takes away.
+    "CREATE TABLE IF NOT EXISTS latest (lane INTEGER, key BLOB, place INTEGER NOT NULL, PRIMARY KEY (lane, key))"
+    " WITHOUT ROWID",
 )
 _encode_headers = msgspec.msgpack.Encoder().encode
 _decode_headers = msgspec.msgpack.Decoder(Headers).decode
@@ -36,11 +40,20 @@ Ends = dict[Partition, int]
 """The next offset of each partition."""
 
 
+class NewTopic(NamedTuple):
+    """A topic to create."""
+
+    name: str
+    partitions: int
+    compacted: bool
+
+
 class Wanted(NamedTuple):
-    """What a reader asks of one partition."""
+    """What a reader asks of one partition: at most so many records from an offset up to the end that it knows of."""
 
     partition: Partition
     offset: int
+    end: int
     limit: int
 
 
@@ -53,6 +66,8 @@ class Store:
         if path is not None:
             self._writing.execute("PRAGMA journal_mode = WAL")
             self._writing.execute("PRAGMA synchronous = FULL")
+        # What a compacted topic lets go of is personal data: it is overwritten, not only taken off the tables.
+        self._writing.execute("PRAGMA secure_delete = ON")
         for statement in _SCHEMA:
             self._writing.execute(statement)
         self._reading = self._writing
@@ -63,6 +78,7 @@ class Store:
             self._reading = sqlite3.connect(read_only, uri=True, isolation_level=None, check_same_thread=False)
             self._reading.execute("PRAGMA wal_autocheckpoint = 0")
         self._lanes: dict[Partition, int] = {}
+        self._compacted: set[str] = set()
         self._next: Ends = {}
         self.load()
 
@@ -76,18 +92,22 @@ class Store:
             (last,) = self._writing.execute(
                 "SELECT max(place) FROM record WHERE place BETWEEN ? AND ?", (first, first + _LAST_OFFSET)
             ).fetchone()
+            # Also true of a compacted topic: the last record of a lane is the last one of its key.
             found[partition] = 0 if last is None else last - first + 1
+        self._compacted = {topic for (topic,) in self._writing.execute("SELECT topic FROM compacted").fetchall()}
         self._next = found
         return dict(found)
 
-    def create(self, topics: Sequence[tuple[str, int]]) -> Ends:
+    def create(self, topics: Sequence[NewTopic]) -> Ends:
         """Create the topics that do not exist; return the next offsets of all partitions."""
         self._writing.execute("BEGIN IMMEDIATE")
         try:
-            for topic, partitions in topics:
+            for topic, partitions, compacted in topics:
                 if self._writing.execute("SELECT 1 FROM topic WHERE name = ?", (topic,)).fetchone():
                     continue
                 self._writing.execute("INSERT INTO topic VALUES (?, ?)", (topic, partitions))
+                if compacted:
+                    self._writing.execute("INSERT INTO compacted VALUES (?)", (topic,))
                 self._writing.executemany(
                     "INSERT INTO lane (topic, part) VALUES (?, ?)", [(topic, part) for part in range(partitions)]
                 )
@@ -101,6 +121,7 @@ class Store:
         """Append in one transaction; return the next offsets of the partitions that grew, once it has committed."""
         grown: Ends = {}
         rows: list[tuple[int, bytes, bytes, bytes, int]] = []
+        latest: dict[tuple[int, bytes], int] = {}
         for topic, part, key, headers, value in records:
             partition = Partition(topic, part)
             offset = grown.get(partition)
@@ -110,9 +131,13 @@ class Store:
                 ((self._lanes[partition] << _OFFSET_BITS) | offset, key, _encode_headers(headers), value, timestamp_ms)
             )
             grown[partition] = offset + 1
+            if topic in self._compacted:
+                latest[self._lanes[partition], key] = rows[-1][0]
         self._writing.execute("BEGIN IMMEDIATE")
         try:
             self._writing.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?)", rows)
+            if latest:
+                self._compact(rows, latest)
             self._writing.execute("COMMIT")
         except sqlite3.Error:
             self._roll_back()
@@ -122,15 +147,30 @@ class Store:
         self._next.update(grown)
         return grown
 
+    def _compact(
+        self, rows: Sequence[tuple[int, bytes, bytes, bytes, int]], latest: dict[tuple[int, bytes], int]
+    ) -> None:
+        """Remove what the rows that were just written make old, here or among themselves."""
+        older = [(place,) for place, key, *_ in rows if latest.get((place >> _OFFSET_BITS, key), place) != place]
+        keys = list(latest)
+        self._writing.executemany("DELETE FROM record WHERE place = ?", older)
+        self._writing.executemany(
+            "DELETE FROM record WHERE place = (SELECT place FROM latest WHERE lane = ? AND key = ?)", keys
+        )
+        self._writing.executemany(
+            "INSERT INTO latest VALUES (?, ?, ?) ON CONFLICT (lane, key) DO UPDATE SET place = excluded.place",
+            [(*one, place) for one, place in latest.items()],
+        )
+
     def read(self, wanted: Sequence[Wanted]) -> dict[Partition, list[Record]]:
-        """Return records of some partitions, in offset order."""
+        """Return records of some partitions, in offset order; none behind the ends that the caller knows of."""
         found: dict[Partition, list[Record]] = {}
-        for partition, offset, limit in wanted:
+        for partition, offset, end, limit in wanted:
             first = self._lanes[partition] << _OFFSET_BITS
             rows = self._reading.execute(
                 "SELECT place, key, headers, value, timestamp_ms FROM record"
                 " WHERE place BETWEEN ? AND ? ORDER BY place LIMIT ?",
-                (first + offset, first + _LAST_OFFSET, limit),
+                (first + offset, first + end - 1, limit),
             )
             found[partition] = [
                 Record(*partition, place - first, key, _decode_headers(headers), value, timestamp_ms)
@@ -152,7 +192,7 @@ class _Job(NamedTuple):
     """One waiting caller: records to append, or topics to create."""
 
     records: Sequence[Outgoing]
-    topics: Sequence[tuple[str, int]]
+    topics: Sequence[NewTopic]
     loop: asyncio.AbstractEventLoop
     done: asyncio.Future[None]
 
@@ -167,7 +207,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="sqlite log writer", daemon=True)
         self._thread.start()
 
-    def submit(self, records: Sequence[Outgoing], topics: Sequence[tuple[str, int]]) -> asyncio.Future[None]:
+    def submit(self, records: Sequence[Outgoing], topics: Sequence[NewTopic]) -> asyncio.Future[None]:
         """Queue one job; the future is done once it has committed. A cancelled one that has not begun is dropped."""
         loop = asyncio.get_running_loop()
         job = _Job(records, topics, loop, loop.create_future())

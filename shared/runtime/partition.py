@@ -12,6 +12,7 @@ from time import perf_counter
 
 from shared.db import positions
 from shared.db.port import DatabaseUnavailable, Tx
+from shared.events.base import COMPACTED
 from shared.log.port import Partition, Reader, Record
 from shared.runtime import metrics
 from shared.runtime.backoff import Backoff
@@ -50,6 +51,7 @@ class PartitionLoop:
         self._closed = False
         self._paused = False
         self._epoch = -1
+        self._gaps_are_normal = partition.topic in COMPACTED
         self._gap_at = -1
         self._recent: deque[bool] = deque(maxlen=_POISON_WINDOW)
         self._backoff = Backoff(limits)
@@ -117,8 +119,12 @@ class PartitionLoop:
             fresh = [record for record in records if record.offset >= self.next_offset]
             if not fresh:
                 return
-            if fresh[0].offset != self.next_offset:
+            whole = self._until_gap(fresh)
+            if not whole:
                 await self._mind_gap(fresh[0].offset, stop)
+                return
+            if whole < len(fresh):
+                await self._digest_to_gap(fresh, whole, stop)
                 return
             try:
                 await self._commit(fresh)
@@ -139,6 +145,20 @@ class PartitionLoop:
                 await self._bisect(fresh, error, stop)
                 return
 
+    def _until_gap(self, fresh: Sequence[Record]) -> int:
+        """Return how many records follow each other without a gap; on a compacted topic gaps are as they should be."""
+        if self._gaps_are_normal or fresh[-1].offset - self.next_offset == len(fresh) - 1:
+            return len(fresh)
+        return sum(record.offset == self.next_offset + place for place, record in enumerate(fresh))
+
+    async def _digest_to_gap(self, fresh: Sequence[Record], whole: int, stop: asyncio.Event) -> None:
+        """Digest what comes before a gap, then mind the gap."""
+        behind = fresh[whole - 1].offset + 1
+        await self.digest(fresh[:whole], stop)
+        # After a passing fault the partition was claimed and sought anew: the rest will be delivered again.
+        if self.next_offset == behind:
+            await self.digest(fresh[whole:], stop)
+
     async def _mind_gap(self, found: int, stop: asyncio.Event) -> None:
         """Read the gap once more; when it is still there, events are missing and nobody may skip them silently."""
         if self._gap_at == self.next_offset:
@@ -152,7 +172,7 @@ class PartitionLoop:
             middle = len(records) // 2
             await self.digest(records[:middle], stop)
             # After a passing fault the partition was claimed and sought anew: the rest will be delivered again.
-            if self.next_offset == records[middle].offset:
+            if self.next_offset == records[middle - 1].offset + 1:
                 await self.digest(records[middle:], stop)
             return
         if self._too_much_poison():
@@ -202,7 +222,7 @@ class PartitionLoop:
             self._service.name,
             *self._partition,
             self._epoch,
-            records[0].offset,
+            self.next_offset,
             records[-1].offset + 1,
         )
         if not moved:

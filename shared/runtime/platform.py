@@ -10,9 +10,10 @@ from shared.db.port import Database
 from shared.db.postgres import open_postgres
 from shared.db.sqlite import open_sqlite
 from shared.events import CATALOGUE
-from shared.events.base import Topic
+from shared.events.base import COMPACTED, Topic
 from shared.kernel.ids import new_id
 from shared.log.kafka import open_kafka_log
+from shared.log.port import EventLog
 from shared.log.sqlite import open_sqlite_log
 from shared.runtime.service import Limits, Platform
 from shared.runtime.settings import ProcessSettings
@@ -32,6 +33,13 @@ def all_topics(partitions: int) -> dict[str, int]:
     return {str(topic): partitions for topic in Topic if topic in used}
 
 
+async def create_topics(log: EventLog, partitions: int) -> dict[str, int]:
+    """Create every topic that is missing, as the catalogue says; return all with the number of partitions wanted."""
+    wanted = all_topics(partitions)
+    await log.create_topics(wanted, COMPACTED)
+    return wanted
+
+
 @asynccontextmanager
 async def embedded(
     directory: Path, services: Sequence[str], partitions: int = 1, clock: Clock | None = None
@@ -45,7 +53,7 @@ async def embedded(
         for name in services:
             databases[name] = open_sqlite(directory / f"{name}.db", clock)
             opened.push_async_callback(databases[name].close)
-        await log.create_topics(all_topics(partitions))
+        await create_topics(log, partitions)
         platform = Platform(log=log, clock=clock or SystemClock(), partitions=partitions, owner=new_id())
         yield Embedded(platform, databases)
 

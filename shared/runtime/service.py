@@ -16,7 +16,7 @@ from shared.runtime.bell import Bell
 
 
 class Batch(NamedTuple):
-    """Records of one partition, in order, without a gap, as delivered to one owner."""
+    """Records of one partition, in order, as delivered to one owner; without a gap but on compacted topics."""
 
     topic: str
     partition: int

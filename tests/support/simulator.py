@@ -32,7 +32,7 @@ from shared.runtime import crashpoint
 from shared.runtime.health import Health
 from shared.runtime.http import make_app
 from shared.runtime.partition import PartitionLoop
-from shared.runtime.platform import all_topics
+from shared.runtime.platform import create_topics
 from shared.runtime.relay import Relay
 from shared.runtime.service import Limits, Platform, Service
 from shared.security.keys import KeyRing
@@ -122,7 +122,7 @@ class World:
         """Make the tables and topics, start both services, open the book, apply the policy."""
         await self.databases["intake"].run_sync(services.intake.app.METADATA.create_all)
         await self.databases["risk"].run_sync(services.risk.app.METADATA.create_all)
-        await self.log.create_topics(all_topics(PARTITIONS))
+        await create_topics(self.log, PARTITIONS)
         self.intake, self.risk = await self._live("intake"), await self._live("risk")
         answer = await self.ask("POST", "/intake/v1/books", small_book.OPENING)
         assert answer in (200, 201)
