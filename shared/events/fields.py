@@ -1,6 +1,7 @@
 """What each field of a message means, and its unit: one word, one meaning, in every message that has it."""
 
 FIELDS: dict[str, str] = {
+    "acknowledge_within_h": "hours of the wall clock within which the policy wants an acknowledgement",
     "actual": "date on which the milestone was achieved",
     "alert": "alert id: hash of cause and episode number, fixed at opening",
     "amount": "money: decimal string in `currency`, positive",

@@ -44,6 +44,8 @@ class AlertRevised(Message, frozen=True, gc=False, omit_defaults=True, kw_only=T
     explanation: dict[str, Any] = msgspec.field(default_factory=dict)
     sentence_zh: str = ""
     """The same sentence in Chinese."""
+    acknowledge_within_h: float | None = None
+    """From the delivery of a warning (wall clock); absent: the policy does not say."""
 
 
 class AlertRequestDecided(Message, frozen=True, gc=False, omit_defaults=True, kw_only=True):

@@ -127,6 +127,11 @@ def test_a_small_rule_is_fine_and_has_defaults() -> None:
         ("{enter: 13 %, leave: 11 %}", "minimum_sample:", 9, "must be a whole number"),
         ("{enter: 13 %, leave: 11 %}", "dwell: 0", 9, "no whole number"),
         ("{enter: 13 %, leave: 11 %}", "currency: XXX", 9, "not an ISO 4217"),
+        ("{enter: 13 %, leave: 11 %}", "currency: USD", 9, "counted over all currencies"),
+        ("{enter: 13 %, leave: 11 %}", "acknowledge_within: 4", 9, "'4' is no time up to 720 hours"),
+        ("{enter: 13 %, leave: 11 %}", "acknowledge_within: 0h", 9, "'0h' is no time up to 720 hours"),
+        ("{enter: 13 %, leave: 11 %}", "acknowledge_within: 721h", 9, "'721h' is no time up to 720 hours"),
+        ("{enter: 13 %, leave: 11 %}", "acknowledge_within: []", 9, "a time such as 4h or 30min"),
         ("{enter: 13 %, leave: 11 %}", "note: 2020-01-01", 9, "put it in quotes"),
         ("{enter: 13 %, leave: 11 %}", "minimun_sample: 3", 9, "did you mean minimum_sample?"),
         ("{enter: 13 %, leave: 11 %}", "owner: other", 9, "there twice, first in line 7"),
@@ -137,6 +142,20 @@ def test_each_mistake_is_told_with_its_line(amber: str, more: str, line: int, sa
     assert len(errors) == 1, errors
     assert errors[0].startswith(f"{line}:")
     assert said in errors[0]
+
+
+@pytest.mark.parametrize(("written", "hours"), [("4h", 4.0), ("1.5 h", 1.5), ("30min", 0.5), ("720h", 720.0)])
+def test_a_time_to_acknowledge_is_written_with_its_unit(written: str, hours: float) -> None:
+    amber = "{enter: 13 %, leave: 11 %}"
+    text = RULE.format(indicator="par30", amber=amber, more=f"acknowledge_within: {written}")
+    policy = parse(text, CATALOGUE).policy
+    assert policy is not None
+    assert policy.rules[0].acknowledge_within_h == hours
+
+
+def test_an_exposure_may_name_its_currency() -> None:
+    assert errors_of(indicator="par30", more="currency: EUR") == []
+    assert errors_of(indicator="par30", more="currency: EUR\n      basis: count")
 
 
 def test_a_minimum_numerator_is_for_counts() -> None:

@@ -77,7 +77,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `minimum_sample` counts loans or projects in the denominator, `minimum_numerator` those in the numerator. `dwell`
     is the number of rated periods for which a level must hold before it counts. `drivers` are attributes whose values
     are named as segments that drive an alert. `note` is said in every sentence, `weekend_note` only for a period
-    whose last day is no working day of the book's calendar.
+    whose last day is no working day of the book's calendar; `note_zh` and `weekend_note_zh` are the same in Chinese.
+    `acknowledge_within_h` is by when somebody must have seen an alert, in hours of the wall clock: it is about delivery
+    (D1), and notify minds it.
     """
 
     id: str
@@ -97,6 +99,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     drivers: tuple[str, ...] = ()
     note: str = ""
     weekend_note: str = ""
+    note_zh: str = ""
+    weekend_note_zh: str = ""
+    acknowledge_within_h: float | None = None
 
     def threshold(self, level: Level) -> Threshold | None:
         """Return the threshold of a level, None where the rule has none."""

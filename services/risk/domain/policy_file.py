@@ -8,7 +8,7 @@ books:
     - id: missed-payments
       indicator: missed_payment_rate
       basis: count              # or exposure; left out: the indicator's first basis
-      currency: USD             # left out: all currencies, for exposure the book's base currency
+      currency: USD             # only for exposure; left out: the book's base currency (counts are of all currencies)
       segments: portfolio       # or an attribute (region), or one value (region=TX), or a list of these
       period: month             # or day
       direction: above          # or below
@@ -18,9 +18,12 @@ books:
       minimum_numerator: 5      # loans or projects in the numerator, only for counts
       dwell: 1                  # periods for which a level must hold before it counts
       owner: credit_officer     # role
+      acknowledge_within: 4h    # or 30min: after that notify reminds; left out: when its settings say
       drivers: [region]         # attributes whose values are named as what drives an alert
       note: said in every sentence of its alerts
       weekend_note: said when the period's last day is not a working day
+      note_zh: the same in Chinese; left out: the English one
+      weekend_note_zh: the same in Chinese
 ```
 """
 
@@ -39,11 +42,13 @@ MAX_NODES = 50_000
 MAX_DEPTH = 16
 MAX_ERRORS = 200
 MAX_RULES = 1_000
+ACKNOWLEDGE_WITHIN_MAX_H = 720
 
 _TOP = ("policy", "effective_from", "description", "books")
 _RULE = (
     *("id", "indicator", "basis", "currency", "segments", "period", "direction", "amber", "red"),
-    *("minimum_sample", "minimum_numerator", "dwell", "owner", "drivers", "note", "weekend_note"),
+    *("minimum_sample", "minimum_numerator", "dwell", "owner", "acknowledge_within", "drivers"),
+    *("note", "weekend_note", "note_zh", "weekend_note_zh"),
 )
 _NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
 _NAME_HINT = "lower-case letters, digits, - and _, at most 64"
@@ -189,7 +194,12 @@ def _rule(fields: Fields, book: str, identity: str, catalogue: Catalogue) -> Rul
         drivers=tuple(fields.choices("drivers", catalogue.attributes)),
         note=fields.text("note") or "",
         weekend_note=fields.text("weekend_note") or "",
+        note_zh=fields.text("note_zh") or "",
+        weekend_note_zh=fields.text("weekend_note_zh") or "",
+        acknowledge_within_h=fields.hours("acknowledge_within", ACKNOWLEDGE_WITHIN_MAX_H),
     )
+    if rule.basis == "count" and rule.currency is not None:
+        fields.problem("currency", "loans are counted over all currencies: leave it out, or use basis: exposure")
     if rule.basis == "exposure" and rule.minimum_numerator:
         fields.problem("minimum_numerator", "counts loans or projects, so it needs basis: count")
     _compare_levels(fields, rule)

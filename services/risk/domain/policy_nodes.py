@@ -17,6 +17,7 @@ MAX_TEXT = 500
 _STRING = "tag:yaml.org,2002:str"
 _NULL = "tag:yaml.org,2002:null"
 _FRACTION = re.compile(r"(-?[0-9]{1,9}(?:\.[0-9]{1,12})?) ?(%?)", re.ASCII)
+_DURATION = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,2})?) ?(h|min)", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
@@ -223,6 +224,19 @@ class Fields:
             self.problem(name, f"{value} is no whole number from {least:,} to {most:,}")
             return default
         return int(value)
+
+    def hours(self, name: str, most: int) -> float | None:
+        """Return a time written `4h` or `30min` in hours, None when the key is not there."""
+        node = self._values.get(name)
+        value = self._scalar(name, node, "a time such as 4h or 30min") if node is not None else None
+        if value is None:
+            return None
+        match = _DURATION.fullmatch(value)
+        hours = 0.0 if match is None else float(match.group(1)) / (60 if match.group(2) == "min" else 1)
+        if not 0 < hours <= most:
+            self.problem(name, f"{value!r} is no time up to {most} hours: write it such as 4h or 30min")
+            return None
+        return hours
 
     def fraction(self, name: str) -> float | None:
         """Return a rate from 0 to 1, written `13 %` or `0.13`; the key must be there."""

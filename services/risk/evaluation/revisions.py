@@ -107,6 +107,7 @@ async def write_revisions(tx: Tx, task: Task, moved: Sequence[Moved], partitions
                 numerator=change.entry.observation.numerator,
                 denominator=change.entry.observation.denominator,
                 explanation=explanation.as_data(),
+                acknowledge_within_h=rule.acknowledge_within_h,
             )
             kept = _kept(message, change, by_id[change.alert], latest.get(change.alert))
             latest[change.alert] = kept
