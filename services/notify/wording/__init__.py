@@ -1,0 +1,5 @@
+"""Wording: texts of messages in English and Chinese, from versioned templates; staff's and clients' live apart."""
+
+from services.notify.wording.written import Audience, Language, WordingFailed, Written
+
+__all__ = ["Audience", "Language", "WordingFailed", "Written"]
