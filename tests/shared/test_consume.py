@@ -13,6 +13,7 @@ from shared.db import positions
 from shared.db.house import HouseTables, house_tables
 from shared.db.port import DatabaseUnavailable, Tx
 from shared.db.sqlite import SqliteDatabase, open_sqlite
+from shared.events.base import Topic
 from shared.log.port import Outgoing, Record
 from shared.log.sqlite import SqliteLog, open_sqlite_log
 from shared.runtime.bell import Bell
@@ -34,6 +35,7 @@ class Letters:
 
     database: SqliteDatabase
     log: SqliteLog
+    topic: str = TOPIC
     health: Health = field(default_factory=Health)
     trouble: Callable[[Batch], Awaitable[None]] | None = None
     committed: Bell = field(default_factory=Bell)
@@ -49,12 +51,12 @@ class Letters:
     def service(self) -> Service:
         house: HouseTables = HOUSE
         subscription = Subscription(
-            TOPIC, self.handle, self.dead_letter, after_commit=lambda batch: self.committed.ring()
+            self.topic, self.handle, self.dead_letter, after_commit=lambda batch: self.committed.ring()
         )
         return Service("letters", APIRouter(), self.database, house, Bell(), (subscription,))
 
     async def send(self, *values: str) -> None:
-        await self.log.append([Outgoing(TOPIC, 0, b"k", (), value.encode()) for value in values], 5)
+        await self.log.append([Outgoing(self.topic, 0, b"k", (), value.encode()) for value in values], 5)
 
     async def seen(self) -> list[str]:
         async with self.database.read() as tx:
@@ -66,7 +68,7 @@ class Letters:
 
     async def position(self) -> int:
         async with self.database.read() as tx:
-            return (await positions.stored(tx, HOUSE, "letters", TOPIC)).get(0, 0)
+            return (await positions.stored(tx, HOUSE, "letters", self.topic)).get(0, 0)
 
     async def consume_until(self, done: Callable[[], Awaitable[bool]]) -> None:
         """Run a consumer until `done`, looked at after each commit and at short intervals, at most ten seconds."""
@@ -192,6 +194,36 @@ async def test_a_stale_epoch_moves_nothing(letters: Letters) -> None:
         assert not await positions.advance(tx, HOUSE, "letters", TOPIC, 0, first.epoch, 0, 5)
         assert await positions.advance(tx, HOUSE, "letters", TOPIC, 0, second.epoch, 0, 5)
         assert not await positions.advance(tx, HOUSE, "letters", TOPIC, 0, second.epoch, 0, 5)
+
+
+async def put(letters: Letters, *pairs: tuple[str, str]) -> None:
+    """Append (key, value) pairs."""
+    await letters.log.append([Outgoing(letters.topic, 0, key.encode(), (), value.encode()) for key, value in pairs], 5)
+
+
+async def test_a_fresh_member_reads_what_is_left_of_a_compacted_partition_and_goes_on(letters: Letters) -> None:
+    letters.topic = Topic.CONTACTS
+    await letters.log.create_topics({letters.topic: 1}, [letters.topic])
+    await put(letters, ("ann", "ann 1"), ("bob", "bob 1"), ("ann", "ann 2"), ("eve", "eve 1"), ("bob", "bob 2"))
+    await letters.consume_to(5)
+    assert await letters.seen() == ["ann 2", "eve 1", "bob 2"]
+    # The stored position, 5, is in a gap by the time it is read from again.
+    await put(letters, ("eve", "eve 2"), ("eve", "eve 3"), ("ann", "ann 3"))
+    await letters.consume_to(8)
+    assert await letters.seen() == ["ann 2", "eve 1", "bob 2", "eve 3", "ann 3"]
+    assert await letters.health.reasons() == {}
+
+
+async def test_a_gap_in_any_other_topic_stops_the_partition(letters: Letters) -> None:
+    async def stopped() -> bool:
+        return any("offsets 1 to 1 never came" in reason for reason in (await letters.health.reasons()).values())
+
+    letters.topic = "holes"
+    await letters.log.create_topics({letters.topic: 1}, [letters.topic])
+    await put(letters, ("ann", "0"), ("bob", "1"), ("bob", "2"))
+    await letters.consume_until(stopped)
+    assert await letters.seen() == ["0"]
+    assert await letters.position() == 1
 
 
 async def test_a_missing_topic_is_waited_for(tmp_path: Path) -> None:

@@ -55,7 +55,10 @@ async def read_to(log: EventLog, topic: str, last: str, start_at: int = 0) -> li
 
 
 async def compacted(log: EventLog, topic: str, gone: str) -> list[Record]:
-    """Write on under a key of its own until a value has gone; return what a reader from 0 then finds of other keys."""
+    """Write on under a key of its own until a value has gone; return what a reader from 0 then finds of other keys.
+
+    Values must be unique in the topic: it is by value that a record is looked for here.
+    """
     turn = 0
     async with asyncio.timeout(COMPACTION_TIMEOUT_S):
         while True:
@@ -68,14 +71,14 @@ async def compacted(log: EventLog, topic: str, gone: str) -> list[Record]:
 
 
 async def test_a_reader_from_the_start_finds_the_latest_of_each_key_in_order(log: EventLog, topic: str) -> None:
-    await put(log, topic, "ann=1", "bob=1", "eve=1")
-    await put(log, topic, "ann=2")
-    await put(log, topic, "bob=2", "ann=3")
-    found = await compacted(log, topic, gone="2")
+    await put(log, topic, "ann=first", "bob=first", "eve=only")
+    await put(log, topic, "ann=second")
+    await put(log, topic, "bob=last", "ann=last")
+    found = await compacted(log, topic, gone="second")
     assert [(record.key, record.value, record.offset) for record in found] == [
-        (b"eve", b"1", 2),
-        (b"bob", b"2", 4),
-        (b"ann", b"3", 5),
+        (b"eve", b"only", 2),
+        (b"bob", b"last", 4),
+        (b"ann", b"last", 5),
     ]
 
 
@@ -138,10 +141,10 @@ async def test_a_file_opened_again_goes_on_compacting_where_it_was(tmp_path: Pat
         log = open_sqlite_log(tmp_path / "log.db")
         await log.create_topics({"contacts": 1}, ["contacts"])
         assert await log.end_offsets("contacts") == {0: 2 * turn}
-        await put(log, "contacts", f"ann={turn}", f"bob={turn}")
-        found = await read_to(log, "contacts", str(turn))
+        await put(log, "contacts", f"ann=ann {turn}", f"bob=bob {turn}")
+        found = await read_to(log, "contacts", f"bob {turn}")
         await log.close()
-    assert [(record.value, record.offset) for record in found] == [(b"2", 4)]
+    assert [(record.value, record.offset) for record in found] == [(b"ann 2", 4), (b"bob 2", 5)]
 
 
 async def test_what_was_replaced_is_not_left_in_the_file(tmp_path: Path) -> None:
