@@ -1,7 +1,8 @@
-"""Composition root of risk: routes, the subscription to intake's topic, and the evaluator, in one view."""
+"""Composition root of risk: routes, the subscriptions, and the evaluator, in one view."""
 
 from services.risk.api import make_router
 from services.risk.api.edge import Front
+from services.risk.evaluation.requests import decide_requests
 from services.risk.handlers.claim import let_go, take_over
 from services.risk.handlers.fold import Scope, fold_batch
 from services.risk.handlers.letters import keep_dead_letter
@@ -10,7 +11,10 @@ from services.risk.store.tables import HOUSE, METADATA
 from services.risk.workers import evaluator, housekeeping
 from shared.db.port import Database, Tx
 from shared.events.base import Topic
+from shared.events.feedback import VerdictGiven
+from shared.events.notify import AcknowledgementRequested
 from shared.runtime.bell import Bell
+from shared.runtime.dispatch import Handle, by_type
 from shared.runtime.service import Batch, Platform, Service, Subscription
 
 __all__ = ["METADATA", "build"]
@@ -26,7 +30,7 @@ def build(settings: RiskSettings, platform: Platform, database: Database) -> Ser
         database=database,
         house=HOUSE,
         wake_relay=relay,
-        subscriptions=(_intake(scope, evaluate),),
+        subscriptions=(_intake(scope, evaluate), _notify(scope), _feedback(scope)),
         workers=(
             evaluator(database, scope, evaluate, relay, settings.evaluate_poll_s),
             housekeeping(database, platform.clock),
@@ -56,3 +60,20 @@ def _intake(scope: Scope, evaluate: Bell) -> Subscription:
         after_commit=after_commit,
         released=released,
     )
+
+
+def _notify(scope: Scope) -> Subscription:
+    handle = by_type("risk", {_deciding(scope): (AcknowledgementRequested,)})
+    return Subscription(Topic.NOTIFY, handle, keep_dead_letter)
+
+
+def _feedback(scope: Scope) -> Subscription:
+    handle = by_type("risk", {_deciding(scope): (VerdictGiven,)})
+    return Subscription(Topic.FEEDBACK, handle, keep_dead_letter)
+
+
+def _deciding(scope: Scope) -> Handle:
+    async def decide(tx: Tx, batch: Batch) -> None:
+        await decide_requests(tx, batch, scope.partitions)
+
+    return decide

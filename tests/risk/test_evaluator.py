@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import select
 
-from services.risk.evaluation.acknowledging import Verdict, acknowledge_alert
+from services.risk.evaluation.acknowledging import acknowledge_alert
+from services.risk.evaluation.decision import Decision
 from services.risk.store.tables import ALERT, ALERT_REVISION, HOUSE, INDICATOR_VALUE
 from shared.events import facts
 from shared.events.envelope import from_headers
@@ -203,10 +204,10 @@ async def test_a_rule_by_day_publishes_days_and_rings_in_the_open_one(database: 
     assert (days[-1].numerator, days[-2].numerator) == (1100000, 0)
 
 
-async def acknowledge(database: AnyDatabase, alert: str, if_match: str | None = None) -> Verdict:
+async def acknowledge(database: AnyDatabase, alert: str, if_match: str | None = None) -> Decision:
     """Acknowledge as an officer."""
     async with database.transaction() as tx:
-        return (await acknowledge_alert(tx, alert, ("officer-7", "seen"), if_match, PARTITIONS)).verdict
+        return (await acknowledge_alert(tx, alert, ("officer-7", "seen"), if_match, PARTITIONS)).decision
 
 
 async def test_an_acknowledgement_is_a_revision_that_later_ones_count_on_from(database: AnyDatabase) -> None:
@@ -215,9 +216,9 @@ async def test_an_acknowledgement_is_a_revision_that_later_ones_count_on_from(da
     feed.close("2020-03-31")
     await settle(database, feed)
     (row,) = await rows_of(database, select(ALERT))
-    assert await acknowledge(database, row.id, '"2"') is Verdict.CHANGED
-    assert await acknowledge(database, row.id, '"1"') is Verdict.ACCEPTED
-    assert await acknowledge(database, row.id) is Verdict.REPEATED
+    assert await acknowledge(database, row.id, '"2"') is Decision.CHANGED
+    assert await acknowledge(database, row.id, '"1"') is Decision.ACCEPTED
+    assert await acknowledge(database, row.id) is Decision.REPEATED
     pay(feed, "2020-04-15", range(2))
     feed.close("2020-04-30")
     await settle(database, feed)
@@ -230,8 +231,8 @@ async def test_an_acknowledgement_is_a_revision_that_later_ones_count_on_from(da
     pay(feed, "2020-05-15", range(10))
     feed.close("2020-05-31")
     await settle(database, feed)
-    assert await acknowledge(database, row.id) is Verdict.SUPERSEDED
-    assert await acknowledge(database, "0" * 32) is Verdict.UNKNOWN
+    assert await acknowledge(database, row.id) is Decision.SUPERSEDED
+    assert await acknowledge(database, "0" * 32) is Decision.UNKNOWN
 
 
 async def test_a_moved_client_changes_published_segments(database: AnyDatabase) -> None:

@@ -17,7 +17,8 @@ from services.risk.api.shapes import (
     alert_shown,
     revision_shown,
 )
-from services.risk.evaluation.acknowledging import Decided, Verdict, acknowledge_alert
+from services.risk.evaluation.acknowledging import acknowledge_alert
+from services.risk.evaluation.decision import Decided, Decision
 from services.risk.evaluation.revisions import Kept, decode_kept
 from services.risk.store import alerts
 from services.risk.store.alerts import Wanted
@@ -155,12 +156,12 @@ def _add_acknowledge(router: APIRouter, front: Front) -> None:
 
 def _answer(alert: str, decided: Decided) -> Answer:
     """Return the reply to an acknowledgement; Problem when it has no effect."""
-    if decided.verdict is Verdict.UNKNOWN or decided.kept is None:
+    if decided.decision is Decision.UNKNOWN or decided.kept is None:
         raise missing("alert", alert)
-    if decided.verdict is Verdict.CHANGED:
+    if decided.decision is Decision.CHANGED:
         raise Problem("alert-changed", 412, "The alert has changed", f"It is at revision {decided.revision} now.")
-    if decided.verdict is Verdict.SUPERSEDED:
+    if decided.decision is Decision.SUPERSEDED:
         state = decided.kept.message.state
         raise Problem("superseded", 409, "The alert does not stand any more", f"It is {state}.")
-    status = 200 if decided.verdict is Verdict.REPEATED else 201
+    status = 200 if decided.decision is Decision.REPEATED else 201
     return Answer(status, alert_shown(decided.kept), {"etag": f'"{decided.revision}"'})

@@ -1,13 +1,11 @@
 """Acknowledging an alert: decided under its row lock, accepted or superseded (D15)."""
 
-from enum import StrEnum
-from typing import NamedTuple
-
 import msgspec
 
 from services.risk import metrics
 from services.risk.domain.moments import micros_of
-from services.risk.evaluation.revisions import Kept, decode_kept, encode_kept, message_row
+from services.risk.evaluation.decision import Decided, Decision
+from services.risk.evaluation.revisions import decode_kept, encode_kept, message_row
 from services.risk.store import alerts, books
 from services.risk.store.alerts import RevisionRow
 from services.risk.store.tables import HOUSE
@@ -15,24 +13,6 @@ from shared.db import outbox
 from shared.db.port import Tx
 
 ACKNOWLEDGED = "acknowledged"
-
-
-class Verdict(StrEnum):
-    """What became of an acknowledgement."""
-
-    ACCEPTED = "accepted"
-    REPEATED = "repeated"
-    SUPERSEDED = "superseded"
-    CHANGED = "changed"
-    UNKNOWN = "unknown"
-
-
-class Decided(NamedTuple):
-    """The verdict, and the alert as it stands after it."""
-
-    verdict: Verdict
-    kept: Kept | None = None
-    revision: int = 0
 
 
 async def acknowledge_alert(
@@ -44,17 +24,17 @@ async def acknowledge_alert(
     """
     seen = await alerts.alert_with_id(tx, alert)
     if seen is None:
-        return Decided(Verdict.UNKNOWN)
+        return Decided(Decision.UNKNOWN)
     feed = await books.last_feed(tx, seen.book)
     row = await alerts.lock_alert(tx, alert)
     assert row is not None, "alerts are never deleted"
     kept = decode_kept(row.body)
     if if_match is not None and if_match.strip() not in ("*", f'"{row.revision}"'):
-        return Decided(Verdict.CHANGED, kept, row.revision)
+        return Decided(Decision.CHANGED, kept, row.revision)
     if row.state != "open":
-        return Decided(Verdict.SUPERSEDED, kept, row.revision)
+        return Decided(Decision.SUPERSEDED, kept, row.revision)
     if kept.acknowledged:
-        return Decided(Verdict.REPEATED, kept, row.revision)
+        return Decided(Decision.REPEATED, kept, row.revision)
     by, comment = said
     message = msgspec.structs.replace(kept.message, revision=row.revision + 1, change=ACKNOWLEDGED, explanation={})
     after = msgspec.structs.replace(
@@ -74,4 +54,4 @@ async def acknowledge_alert(
     await books.move_feed(tx, row.book, feed + 1)
     await outbox.put(tx, HOUSE, [message_row(after, row.cause_id, tx, partitions)])
     metrics.ALERT_REVISIONS.labels(ACKNOWLEDGED, message.level).inc()
-    return Decided(Verdict.ACCEPTED, after, message.revision)
+    return Decided(Decision.ACCEPTED, after, message.revision)

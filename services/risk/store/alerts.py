@@ -47,6 +47,13 @@ class RevisionRow(NamedTuple):
     body: bytes
 
 
+class Place(NamedTuple):
+    """Where an alert belongs."""
+
+    book: str
+    cause_id: str
+
+
 class Wanted(NamedTuple):
     """Which alerts somebody asks for; None means any."""
 
@@ -63,6 +70,12 @@ async def alerts_of_causes(tx: Tx, cause_ids: Iterable[str]) -> list[AlertRow]:
         select(ALERT).where(among(ALERT.c.cause_id, cause_ids)).order_by(ALERT.c.cause_id, ALERT.c.episode)
     )
     return [AlertRow(*row) for row in rows]
+
+
+async def places_of(tx: Tx, alert_ids: Iterable[str]) -> dict[str, Place]:
+    """Return where those of these alerts belong that are known."""
+    rows = await tx.rows(select(ALERT.c.id, ALERT.c.book, ALERT.c.cause_id).where(among(ALERT.c.id, alert_ids)))
+    return {row.id: Place(row.book, row.cause_id) for row in rows}
 
 
 async def save_alerts(tx: Tx, alerts: Sequence[AlertRow], revisions: Sequence[RevisionRow]) -> None:

@@ -241,6 +241,33 @@ ALERT = Table(
 """Alerts as they stand (D12): `course` is what the next derivation compares with, `body` the latest revision as JSON,
 `as_of` the last day of the period in which it opened."""
 
+ALERT_REQUEST = Table(
+    "alert_request",
+    METADATA,
+    Column("request", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("alert", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("decided_at", BigInteger, nullable=False),
+)
+"""What other services asked of alerts, and what was decided (D15): a request is decided once."""
+
+VERDICT = Table(
+    "verdict",
+    METADATA,
+    Column("alert", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("request", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("given_at", BigInteger, nullable=False),
+    Column("decided_at", BigInteger, nullable=False),
+)
+"""What people said of alerts, append-only, numbered from 1 for each alert; the last one counts."""
+
 ALERT_REVISION = Table(
     "alert_revision",
     METADATA,

@@ -1,0 +1,163 @@
+"""What people ask of alerts (D15): decided once, under the alert's lock, answered on risk's topic."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import select
+
+from services.risk.app import build
+from services.risk.settings import RiskSettings
+from services.risk.store.tables import ALERT, ALERT_REQUEST, ALERT_REVISION, HOUSE, VERDICT
+from shared.clock import SystemClock
+from shared.events.base import Message, Topic
+from shared.events.envelope import Envelope, from_headers, to_headers
+from shared.events.feedback import FeedbackMessageDeadLettered, VerdictGiven
+from shared.events.notify import AcknowledgementRequested
+from shared.events.risk import AlertRequestDecided
+from shared.log.lanes import lane_of
+from shared.log.port import Record
+from shared.log.sqlite import open_sqlite_log
+from shared.runtime.service import Batch, Platform
+from tests.risk.crisis import POLICY, begin, pay, revisions
+from tests.risk.feed import OWNER, PARTITIONS, AnyDatabase, Feed, at, rows_of, settle
+
+NOBODY = "0" * 32
+
+
+class Asking:
+    """People's requests, as notify and feedback pass them on, given to the composed service."""
+
+    def __init__(self, database: AnyDatabase, cause: str) -> None:
+        platform = Platform(log=open_sqlite_log(None), clock=SystemClock(), partitions=PARTITIONS, owner=OWNER)
+        service = build(RiskSettings(), platform, database)
+        self.database, self.cause, self.offset = database, cause, 0
+        self.handle = {one.topic: one.handle for one in service.subscriptions}
+
+    async def ask(self, *messages: Message) -> list[AlertRequestDecided]:
+        """Hand over one batch; return the answers that it gave."""
+        before = len(await self._answers())
+        records = []
+        for message in messages:
+            envelope = Envelope(id=f"e{self.offset}", source="/tests", type=message.type, time=at("2021-01-01"))
+            value, key = msgspec.json.encode(message), self.cause.encode()
+            records.append(Record(message.topic, 0, self.offset, key, to_headers(envelope), value, 0))
+            self.offset += 1
+        async with self.database.transaction() as tx:
+            await self.handle[messages[0].topic](tx, Batch(messages[0].topic, 0, 1, records))
+        return (await self._answers())[before:]
+
+    async def _answers(self) -> list[AlertRequestDecided]:
+        box = HOUSE.outbox.c
+        rows = await rows_of(self.database, select(box.headers, box.value, box.key, box.partition).order_by(box.seq))
+        answers = []
+        for row in rows:
+            envelope = from_headers(msgspec.msgpack.decode(row.headers, type=tuple[tuple[str, bytes], ...]))
+            if envelope.type == AlertRequestDecided.type:
+                assert (row.key, row.partition) == (self.cause, lane_of(self.cause, PARTITIONS))
+                answers.append(msgspec.json.decode(row.value, type=AlertRequestDecided))
+        return answers
+
+
+async def ringing(database: AnyDatabase) -> tuple[Feed, Any, Asking]:
+    """A book with one open alert."""
+    feed = await begin(database, POLICY)
+    pay(feed, "2020-03-15", range(6))
+    feed.close("2020-03-31")
+    await settle(database, feed)
+    (alert,) = await rows_of(database, select(ALERT))
+    return feed, alert, Asking(database, alert.cause_id)
+
+
+def acknowledgement(request: str, alert: str, by: str = "officer-7") -> AcknowledgementRequested:
+    return AcknowledgementRequested(request=request, alert=alert, by=by, requested_at=at("2020-04-01"), comment="mine")
+
+
+def verdict(request: str, alert: str, said: Any = "true", by: str = "officer-7", outcome: Any = "") -> VerdictGiven:
+    return VerdictGiven(request=request, alert=alert, verdict=said, by=by, given_at=at("2020-04-02"), outcome=outcome)
+
+
+def decisions(answers: list[AlertRequestDecided]) -> list[tuple[str, str, str]]:
+    return [(one.request, one.decision, one.state) for one in answers]
+
+
+async def test_an_acknowledgement_from_elsewhere_is_decided_like_one_over_http(database: AnyDatabase) -> None:
+    _, alert, asking = await ringing(database)
+    answers = await asking.ask(
+        acknowledgement("r1", alert.id), acknowledgement("r2", alert.id, "officer-8"), acknowledgement("r3", NOBODY)
+    )
+    assert decisions(answers) == [("r1", "accepted", "open"), ("r2", "repeated", "open"), ("r3", "unknown", "")]
+    assert {(one.kind, one.verdict) for one in answers} == {("acknowledgement", "")}
+    kept = (await revisions(database))[-1]
+    assert (kept.message.change, kept.acknowledged, kept.by, kept.comment) == (
+        "acknowledged",
+        True,
+        "officer-7",
+        "mine",
+    )
+
+
+async def test_a_request_is_decided_once(database: AnyDatabase) -> None:
+    feed, alert, asking = await ringing(database)
+    assert decisions(await asking.ask(acknowledgement("r1", alert.id), acknowledgement("r1", alert.id))) == [
+        ("r1", "accepted", "open")
+    ]
+    pay(feed, "2020-04-15", range(2))
+    feed.close("2020-04-30")
+    await settle(database, feed)
+    assert [one.message.change for one in await revisions(database)][-1] == "worsened"
+    assert await asking.ask(acknowledgement("r1", alert.id)) == [], "it got worse since, and asks for another person"
+    assert len(await rows_of(database, select(ALERT_REVISION))) == 3
+    (row,) = await rows_of(database, select(ALERT_REQUEST))
+    assert (row.request, row.kind, row.by, row.decision) == ("r1", "acknowledgement", "officer-7", "accepted")
+
+
+async def test_a_closed_alert_is_acknowledged_no_more_but_still_judged(database: AnyDatabase) -> None:
+    feed, alert, asking = await ringing(database)
+    pay(feed, "2020-04-15", range(10))
+    feed.close("2020-04-30")
+    await settle(database, feed)
+    assert decisions(await asking.ask(acknowledgement("r1", alert.id))) == [("r1", "superseded", "closed")]
+    (answer,) = await asking.ask(verdict("r2", alert.id, "false"))
+    assert (answer.kind, answer.decision, answer.state, answer.verdict) == ("verdict", "accepted", "closed", "false")
+
+
+async def test_the_last_verdict_counts_and_the_others_are_history(database: AnyDatabase) -> None:
+    _, alert, asking = await ringing(database)
+    before = await rows_of(database, select(ALERT_REVISION))
+    answers = await asking.ask(
+        verdict("v1", alert.id, "unclear"),
+        verdict("v2", alert.id, "unclear"),
+        verdict("v3", alert.id, "true", outcome="contacted"),
+        verdict("v4", alert.id, "true", "manager-1", outcome="contacted"),
+        verdict("v5", NOBODY),
+    )
+    assert [one.decision for one in answers] == ["accepted", "repeated", "accepted", "accepted", "unknown"]
+    rows = await rows_of(database, select(VERDICT).order_by(VERDICT.c.number))
+    assert [(row.number, row.request, row.verdict, row.outcome, row.by) for row in rows] == [
+        (1, "v1", "unclear", "", "officer-7"),
+        (2, "v3", "true", "contacted", "officer-7"),
+        (3, "v4", "true", "contacted", "manager-1"),
+    ]
+    assert await rows_of(database, select(ALERT_REVISION)) == before, "a verdict is no revision"
+
+
+async def test_a_verdict_on_a_withdrawn_alert_is_superseded(database: AnyDatabase) -> None:
+    feed, alert, asking = await ringing(database)
+    pay(feed, "2020-03-16", [6, 7, 8], known="2020-04-05")
+    await settle(database, feed)
+    answers = await asking.ask(verdict("v1", alert.id), verdict("v2", alert.id))
+    assert decisions(answers) == [("v1", "superseded", "withdrawn"), ("v2", "superseded", "withdrawn")]
+    assert await rows_of(database, select(VERDICT)) == []
+
+
+async def test_what_is_meant_for_others_is_skipped_and_nonsense_is_refused(database: AnyDatabase) -> None:
+    _, alert, asking = await ringing(database)
+    envelope = Envelope(id="x", source="/tests", type=VerdictGiven.type, time=at("2021-01-01"))
+    for headers, body in (((), b"{}"), (to_headers(envelope), b"{}"), (to_headers(envelope), b"\xff")):
+        record = Record(Topic.FEEDBACK, 0, 9, b"k", headers, body, 0)
+        with pytest.raises(ValueError, match=r"CloudEvents|missing required field|malformed"):
+            async with database.transaction() as tx:
+                await asking.handle[Topic.FEEDBACK](tx, Batch(Topic.FEEDBACK, 0, 1, [record]))
+    other = FeedbackMessageDeadLettered(origin_topic="t", origin_partition=0, origin_offset=0, reason="r", error="e")
+    assert decisions(await asking.ask(verdict("v1", alert.id), other)) == [("v1", "accepted", "open")]
