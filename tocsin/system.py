@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -26,6 +27,7 @@ from shared.runtime import lifecycle
 from shared.runtime.platform import Embedded, embedded
 from shared.runtime.platform import create_topics as create_all_topics
 from shared.runtime.service import Service
+from shared.runtime.settings import TelemetrySettings
 from shared.security.keys import KeyRing
 from shared.security.rights import RIGHTS
 
@@ -46,6 +48,12 @@ class FolderInUse(Exception):
 def run_version() -> str:
     """Return the version of this distribution."""
     return version("tocsin")
+
+
+def start_telemetry(log_level: str) -> None:
+    """Write log lines, for eyes unless the environment asks for JSON, and send traces if it asks for them."""
+    values: dict[str, Any] = {"log_format": os.environ.get("TOCSIN_LOG_FORMAT", "console"), "log_level": log_level}
+    TelemetrySettings(**values).start(run_version())
 
 
 async def run_embedded(

@@ -11,7 +11,6 @@ from services.intake.handlers.facts_in import Bounds
 from services.intake.settings import IntakeSettings
 from services.intake.store.tables import HOUSE, METADATA
 from services.intake.workers import Housekeeping
-from shared import telemetry
 from shared.db.port import Database, Tx
 from shared.events.base import Topic
 from shared.log.port import Record
@@ -43,7 +42,6 @@ def _facts(desk: Desk, platform: Platform) -> Subscription:
     counted: dict[int, list[tuple[str, str]]] = {}
 
     async def handle(tx: Tx, batch: Batch) -> None:
-        _continue_trace(batch.records[0])
         outcomes = await take_records(tx, desk, batch.records, platform.clock.now())
         counted[batch.partition] = [(one.outcome, one.reasons[0] if one.reasons else "") for one in outcomes]
 
@@ -57,9 +55,3 @@ def _facts(desk: Desk, platform: Platform) -> Subscription:
         await desk.fix_lanes(tx)
 
     return Subscription(Topic.FACTS, handle, dead_letter, claimed, after_commit)
-
-
-def _continue_trace(record: Record) -> None:
-    """Take up the trace of a batch's first record: what leaves in one transaction belongs to one trace."""
-    found = [value for name, value in record.headers if name.lower() == "traceparent"]
-    telemetry.continue_trace(found[0].decode("latin-1") if found else "")

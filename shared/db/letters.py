@@ -19,7 +19,7 @@ from shared.events.base import DeadLettered
 from shared.events.envelope import Envelope, from_headers, to_headers
 from shared.kernel.ids import hashed_id
 from shared.log.port import Record
-from shared.telemetry import traceparent
+from shared.telemetry import onward, origin_of
 
 UNDIGESTIBLE = "undigestible"
 SAME_ID_OTHER_BODY = "same_id_other_body"
@@ -155,7 +155,7 @@ def _message(morgue: Morgue, record: Record, envelope: Envelope | None, letter: 
             book=letter.book,
             client=letter.client,
             origin_id="" if envelope is None else envelope.id,
-            traceparent=traceparent(),
+            traceparent=onward(origin_of(record.headers)),
         )
     )
     # The same partition as its origin: dead letters of one lane stay in order and are written by one owner.

@@ -1,12 +1,13 @@
 """The HTTP side of one or several services: one application, problems, limits, traces, probes and metrics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from opentelemetry.trace import StatusCode
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import problem, telemetry
@@ -20,6 +21,8 @@ from shared.security.keys import KeyRing
 from shared.security.rights import PROBE, requires
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
+_PROBES = ("/healthz", "/readyz", "/metrics")
+_log = telemetry.logger("http")
 
 
 def make_app(services: Sequence[Service], keys: KeyRing, health: Health, version: str) -> FastAPI:
@@ -33,7 +36,7 @@ def make_app(services: Sequence[Service], keys: KeyRing, health: Health, version
     problem.install(app)
     app.add_exception_handler(DatabaseUnavailable, _unavailable)
     app.add_exception_handler(LogUnavailable, _unavailable)
-    app.add_middleware(Edge, service=names)
+    app.add_middleware(Edge, services=[service.name for service in services])
     _describe(app)
     return app
 
@@ -71,7 +74,7 @@ async def _unavailable(request: Request, error: Exception) -> JSONResponse:
         "Nothing was stored, or it is not known whether it was; send the same again.",
         headers={"Retry-After": "1"},
     )
-    telemetry.logger("http").warning("unavailable", path=request.url.path, reason=str(error))
+    _log.warning("unavailable", route=getattr(request.scope.get("route"), "path", "unknown"), reason=str(error))
     return problem.reply(refusal, request.url.path)
 
 
@@ -106,11 +109,11 @@ def _refuse_announced(length: bytes) -> None:
 
 
 class Edge:
-    """Around every request: a bound on the body, a trace, a count and a duration."""
+    """Around every request: a bound on the body, a span, a line, a count and a duration."""
 
-    def __init__(self, app: ASGIApp, service: str) -> None:
-        """`service` labels the metrics."""
-        self._app, self._service = app, service
+    def __init__(self, app: ASGIApp, services: Sequence[str]) -> None:
+        """`services` are those that are served; what is no service's own belongs to all of them."""
+        self._app, self._services = app, services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -118,8 +121,32 @@ class Edge:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        telemetry.continue_trace(headers.get(b"traceparent", b"").decode("latin-1"))
-        began, status, read = perf_counter(), 500, 0
+        method, first = scope["method"], scope["path"][1:].partition("/")[0]
+        service = first if first in self._services else "+".join(self._services)
+        origin = headers.get(b"traceparent", b"").decode("latin-1")
+        began = perf_counter()
+        with telemetry.within(service), telemetry.span(method, "server", [origin]) as span:
+            status = 500
+            try:
+                status = await self._serve(scope, headers, receive, send)
+            finally:
+                took_s = perf_counter() - began
+                route = getattr(scope.get("route"), "path", "unknown")
+                metrics.REQUESTS.labels(service, method, route, status).inc()
+                metrics.REQUEST_SECONDS.labels(service, method, route).observe(took_s)
+                span.update_name(f"{method} {route}")
+                span.set_attributes(
+                    {"http.request.method": method, "http.route": route, "http.response.status_code": status}
+                )
+                if status >= 500:
+                    span.set_status(StatusCode.ERROR)
+                # Never the path or the query: one-time links have their secret there.
+                tell = _log.debug if route in _PROBES else _log.info
+                tell("request", method=method, route=route, status=status, duration_ms=round(took_s * 1_000, 2))
+
+    async def _serve(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> int:
+        """Serve, and return the status that was answered."""
+        status, read = 500, 0
 
         async def counted_receive() -> Message:
             nonlocal read
@@ -144,7 +171,4 @@ class Edge:
             )
             status = 413
             await problem.reply(refusal, scope["path"])(scope, receive, send)
-        finally:
-            route = getattr(scope.get("route"), "path", "unknown")
-            metrics.REQUESTS.labels(self._service, scope["method"], route, status).inc()
-            metrics.REQUEST_SECONDS.labels(self._service, scope["method"], route).observe(perf_counter() - began)
+        return status

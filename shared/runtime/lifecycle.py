@@ -9,7 +9,8 @@ import contextlib
 import gc
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from typing import Any
 
 import uvicorn
 
@@ -22,7 +23,7 @@ from shared.runtime.http import make_app
 from shared.runtime.relay import Relay, measure_outbox
 from shared.runtime.service import Platform, Service
 from shared.security.keys import KeyRing
-from shared.telemetry import logger
+from shared.telemetry import logger, within
 
 _MEASURE_EVERY_S = 2.0
 _DRAIN_S = 8.0
@@ -68,28 +69,35 @@ async def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     _tune_garbage_collection()
-    consumers = [
-        Consumer(service, platform.log, platform.owner, platform.limits, health)
+    consumers = {
+        service.name: Consumer(service, platform.log, platform.owner, platform.limits, health)
         for service in services
         if service.subscriptions
-    ]
+    }
     for service in services:
         _watch(service, platform, health)
     async with asyncio.TaskGroup() as tasks:
-        work = [
-            *(tasks.create_task(consumer.run(stop)) for consumer in consumers),
-            *(
-                tasks.create_task(Relay(one, platform.log, platform.partitions, platform.limits, health).run(stop))
-                for one in services
-                if one.publishes
-            ),
-            *(tasks.create_task(worker.run(stop), name=worker.name) for one in services for worker in one.workers),
-            tasks.create_task(_measure(services, consumers, platform, stop)),
-        ]
+        work = [tasks.create_task(_measure(services, list(consumers.values()), platform, stop), name="measure")]
+        for service in services:
+            with within(service.name):
+                loops = _loops(service, consumers.get(service.name), platform, health)
+                work += [tasks.create_task(loop(stop), name=f"{service.name} {name}") for name, loop in loops.items()]
         serving = tasks.create_task(server.serve())
         await _first(stop, serving)
         await _drain(server, serving, work, stop)
     _log.info("stopped")
+
+
+def _loops(
+    service: Service, consumer: Consumer | None, platform: Platform, health: Health
+) -> dict[str, Callable[[asyncio.Event], Coroutine[Any, Any, None]]]:
+    """Return what runs for a service beside its routes."""
+    loops = {worker.name: worker.run for worker in service.workers}
+    if consumer is not None:
+        loops["consumer"] = consumer.run
+    if service.publishes:
+        loops["relay"] = Relay(service, platform.log, platform.partitions, platform.limits, health).run
+    return loops
 
 
 async def _first(stop: asyncio.Event, serving: asyncio.Task[None]) -> None:

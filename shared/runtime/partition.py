@@ -19,7 +19,7 @@ from shared.runtime.backoff import Backoff
 from shared.runtime.crashpoint import crash_point
 from shared.runtime.health import Health
 from shared.runtime.service import Batch, Limits, Service, Subscription
-from shared.telemetry import logger
+from shared.telemetry import about, about_batch, logger, origins_of, span
 
 _QUEUED_BATCHES_MAX = 2
 _POISON_WINDOW = 1_000
@@ -181,11 +181,10 @@ class PartitionLoop:
         await self._bury(records[0], f"{type(error).__name__}: {error}", stop)
 
     async def _bury(self, record: Record, text: str, stop: asyncio.Event) -> None:
-        _log.error("dead_letter", topic=record.topic, partition=record.partition, offset=record.offset, error=text)
+        _log.error("dead_letter", **about(record), error=text)
         try:
-            async with self._service.database.transaction() as tx:
-                await self._advance(tx, [record])
-                await self._subscription.dead_letter(tx, record, text)
+            with span(f"bury {record.topic}", "consumer", origins_of([record]), **about_batch([record])):
+                await self._put_aside(record, text)
         except (Fenced, DatabaseUnavailable):
             await self._backoff.pause(stop)
             await self.claim(stop)
@@ -195,13 +194,19 @@ class PartitionLoop:
         metrics.DEAD_LETTERS.labels(self._service.name, record.topic).inc()
         self._service.wake_relay.ring()
 
+    async def _put_aside(self, record: Record, text: str) -> None:
+        async with self._service.database.transaction() as tx:
+            await self._advance(tx, [record])
+            await self._subscription.dead_letter(tx, record, text)
+
     async def _commit(self, records: Sequence[Record]) -> None:
         began = perf_counter()
         batch = Batch(self._partition.topic, self._partition.number, self._epoch, records)
-        async with self._service.database.transaction() as tx:
-            await self._advance(tx, records)
-            await self._subscription.handle(tx, batch)
-            crash_point("consume.before_commit")
+        with span(f"digest {batch.topic}", "consumer", origins_of(records), **about_batch(records)):
+            async with self._service.database.transaction() as tx:
+                await self._advance(tx, records)
+                await self._subscription.handle(tx, batch)
+                crash_point("consume.before_commit")
         crash_point("consume.after_commit")
         self.next_offset = records[-1].offset + 1
         self._recent.extend(False for _ in records)

@@ -14,7 +14,7 @@ from shared.runtime.platform import distributed
 from shared.runtime.service import Platform, Service
 from shared.runtime.settings import ProcessSettings, SettingsWrong, read_settings
 from shared.security.keys import KeyRing
-from shared.telemetry import configure_logs
+from shared.telemetry import close_traces
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
@@ -26,8 +26,11 @@ def main(kind: type[SettingsT], build: Callable[[SettingsT, Platform, Database],
     except SettingsWrong as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
-    configure_logs(process.log_format, process.log_level)
-    uvloop.run(_run(process, settings, build))
+    process.start(version("tocsin"))
+    try:
+        uvloop.run(_run(process, settings, build))
+    finally:
+        close_traces()
 
 
 async def _run(

@@ -17,7 +17,7 @@ from shared.runtime.bell import Bell
 from shared.runtime.crashpoint import crash_point
 from shared.runtime.health import Health
 from shared.runtime.service import Limits, Service
-from shared.telemetry import logger
+from shared.telemetry import about_batch, logger, origins_of, span
 
 _POLL_S = 1.0
 _FEW_LANES = 2
@@ -97,7 +97,9 @@ class Relay:
             rows = await outbox.unsent(tx, house, lane.topic, lane.number, self._limits.relay_rows)
         if not rows:
             return 0
-        await self._log.append([record for _, record in rows], self._limits.send_timeout_s)
+        records = [record for _, record in rows]
+        with span(f"send {lane.topic}", "producer", origins_of(records), **about_batch(records)):
+            await self._log.append(records, self._limits.send_timeout_s)
         crash_point("relay.after_send")
         async with database.transaction() as tx:
             await outbox.forget(tx, house, lane.topic, lane.number, [seq for seq, _ in rows])

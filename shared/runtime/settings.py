@@ -7,9 +7,32 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.security.links import SECRET_LENGTH_MIN, Links
+from shared.telemetry import configure_logs, configure_traces
 
 
-class ProcessSettings(BaseSettings):
+class TelemetrySettings(BaseSettings):
+    """What a process tells of its work."""
+
+    model_config = SettingsConfigDict(env_prefix="TOCSIN_", extra="ignore", frozen=True)
+
+    log_format: Literal["json", "console"] = Field(default="json", description="Log lines as JSON or for eyes")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged")
+    traces_endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/]+(/[^\s]*)?)?$",
+        description="Base address of an OTLP/HTTP collector, as `http://collector:4318`; empty sends no traces",
+    )
+    traces_ratio: float = Field(
+        default=1.0, ge=0.0, le=1.0, description="Share of the traces that begin here which are sent to the collector"
+    )
+
+    def start(self, version: str) -> None:
+        """Begin to tell as it is set."""
+        configure_logs(self.log_format, self.log_level)
+        configure_traces(self.traces_endpoint, self.traces_ratio, version)
+
+
+class ProcessSettings(TelemetrySettings):
     """What every distributed service process needs."""
 
     model_config = SettingsConfigDict(env_prefix="TOCSIN_", extra="ignore", frozen=True)
@@ -26,8 +49,6 @@ class ProcessSettings(BaseSettings):
         default=4, ge=1, le=64, description="Partitions per topic when topics are created (fixed then)"
     )
     database_connections: int = Field(default=10, ge=2, le=100, description="Connections to PostgreSQL at most")
-    log_format: Literal["json", "console"] = Field(default="json", description="Log lines as JSON or for eyes")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged")
     batch_records: int = Field(
         default=2_000, ge=1, le=20_000, description="Records of one partition in one transaction at most"
     )

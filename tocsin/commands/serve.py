@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from shared.telemetry import configure_logs
+from shared.telemetry import close_traces
 from tocsin.client import DEFAULT_DATA
 from tocsin.console import err
 
@@ -23,9 +23,13 @@ def serve(
 
     Leaves `profile.json` (address and a local key) in the folder, where the other commands find it.
     """
-    from tocsin.system import FolderInUse, run_embedded  # imports every service; other commands must not wait for it
+    from tocsin.system import (
+        FolderInUse,
+        run_embedded,
+        start_telemetry,
+    )  # imports every service; other commands must not wait for it
 
-    configure_logs("console", log_level.upper())
+    start_telemetry(log_level.upper())
 
     async def started(url: str) -> None:
         err().print(f"tocsin serves {data} at [bold]{url}[/bold]; stop with Ctrl-C")
@@ -35,3 +39,5 @@ def serve(
     except FolderInUse as error:
         err().print(str(error), style="red")
         raise typer.Exit(1) from None
+    finally:
+        close_traces()

@@ -50,6 +50,8 @@ class IncomingFact(msgspec.Struct, gc=False, kw_only=True):
     """Its id in quarantine, when it comes from there."""
     place: str = ""
     """Pointer to its body inside what was sent."""
+    traceparent: str = ""
+    """The trace that it came with, when that is its own and not that of the request."""
 
     @property
     def known_at_us(self) -> int:
@@ -120,7 +122,7 @@ def read_record(record: Record, now: datetime, bounds: Bounds) -> IncomingFact |
     else:
         incoming = _read_binary(headers, record.value, now, bounds)
     if isinstance(incoming, IncomingFact):
-        incoming.origin = origin
+        incoming.origin, incoming.traceparent = origin, headers.get("traceparent", "")
     return incoming
 
 

@@ -40,7 +40,7 @@ async def pass_on(tx: Tx, desk: Desk, accepted: Sequence[tuple[IncomingFact, Acc
             known_at=_moment(moments, fact.known_at_us),
             target=target,
             origin_id=fact.origin_id,
-            traceparent=trace,
+            traceparent=telemetry.onward(fact.traceparent) if fact.traceparent else trace,
         )
         key = f"{reading.book}/{client}"
         rows.append(OutboxRow(fact.event_id, Topic.INTAKE, desk.lane(key), key, to_headers(envelope), fact.body))

@@ -1,16 +1,13 @@
-"""Logs and traces: structured lines without personal data, W3C trace context carried from edge to outbox."""
+"""Log lines: JSON or for eyes, each with its service and trace. Lines name ids, never persons (D19)."""
 
 import logging
-import os
-import re
 import sys
-from contextvars import ContextVar
 from typing import Any, Literal
 
 import structlog
 
-_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
-_current: ContextVar[str] = ContextVar("traceparent", default="")
+from shared.telemetry.scope import service_at_work
+from shared.telemetry.traces import trace_id_of, traceparent
 
 
 def configure_logs(form: Literal["json", "console"], level: str = "INFO") -> None:
@@ -20,10 +17,14 @@ def configure_logs(form: Literal["json", "console"], level: str = "INFO") -> Non
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        _add_trace,
+        _add_place,
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -51,21 +52,10 @@ def logger(name: str) -> structlog.stdlib.BoundLogger:
     return bound
 
 
-def continue_trace(traceparent: str) -> str:
-    """Take up the caller's trace, or begin one; returns our own `traceparent` (W3C Trace Context, 3.2)."""
-    known = traceparent if _TRACEPARENT.fullmatch(traceparent) else ""
-    trace_id = known[3:35] if known else os.urandom(16).hex()
-    ours = f"00-{trace_id}-{os.urandom(8).hex()}-01"
-    _current.set(ours)
-    return ours
-
-
-def traceparent() -> str:
-    """Return the `traceparent` of what is being done now; empty outside a trace."""
-    return _current.get()
-
-
-def _add_trace(_logger: Any, _name: str, event: Any) -> Any:
-    if (current := _current.get()) and "trace_id" not in event:
-        event["trace_id"] = current[3:35]
+def _add_place(_logger: Any, _name: str, event: Any) -> Any:
+    """Add who is at work, and on whose behalf; a line about one record brings the record's own trace."""
+    if "service" not in event and (service := service_at_work()):
+        event["service"] = service
+    if "trace_id" not in event and (trace_id := trace_id_of(traceparent())):
+        event["trace_id"] = trace_id
     return event
