@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 # Every start would compile everything anew where the environment forbids to keep compiled code.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo serve test check format docs bench clean
+.PHONY: help install demo serve up down test check format docs bench clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -24,6 +24,13 @@ demo: $(INSTALLED) ## Replay real car loans and building projects; see the alert
 
 serve: $(INSTALLED) ## Run the whole system in one process on files in .tocsin
 	@$(BIN)/tocsin serve
+
+up: $(INSTALLED) ## Run all of it in containers (docker compose), with fresh secrets the first time
+	@$(BIN)/tocsin admin secrets
+	@docker compose up --detach --build --remove-orphans
+
+down: ## Stop the containers; the data stay
+	@docker compose down
 
 test: $(INSTALLED) ## Run all tests, on files and on real PostgreSQL and Apache Kafka
 	@deploy/dev/debian-packages --check || true

@@ -1,29 +1,44 @@
 """`tocsin admin`: the explicit set-up of a distributed system (D22)."""
 
 import asyncio
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tocsin.console import AsJson, out, print_json, print_table
 
-app = typer.Typer(no_args_is_help=True, help="Set up a distributed system: databases and topics.")
+app = typer.Typer(no_args_is_help=True, help="Set up a distributed system: databases, topics, secrets.")
 
 
 @app.command("migrate")
 def migrate(
-    service: Annotated[str, typer.Argument(help="intake or risk.")],
+    service: Annotated[str | None, typer.Argument(help="intake, risk, notify or feedback; left out: all.")] = None,
     database_url: Annotated[
-        str, typer.Option("--database-url", envvar="TOCSIN_DATABASE_URL", help="PostgreSQL database of the service.")
-    ],
+        str | None,
+        typer.Option("--database-url", envvar="TOCSIN_DATABASE_URL", help="PostgreSQL database of the one service."),
+    ] = None,
 ) -> None:
-    """Bring a service's database to the newest revision."""
+    """Bring the database of a service to the newest revision.
+
+    Without a service: those of all, found in TOCSIN_INTAKE_DATABASE_URL and the like.
+    """
     from tocsin.system import SERVICES, migrate_database  # imports every service
 
-    if service not in SERVICES:
+    if service is not None and service not in SERVICES:
         raise typer.BadParameter(f"there are: {', '.join(SERVICES)}", param_hint="SERVICE")
-    asyncio.run(migrate_database(service, database_url))
-    out().print(f"{service}: the database is at the newest revision")
+    found = {service: database_url} if service is not None else {name: os.environ.get(_url_of(name)) for name in SERVICES}
+    missing = [_url_of(name) if service is None else "TOCSIN_DATABASE_URL" for name, url in found.items() if not url]
+    if missing:
+        raise typer.BadParameter(f"not set: {', '.join(missing)}", param_hint="database")
+    for name, url in found.items():
+        asyncio.run(migrate_database(name, url or ""))
+        out().print(f"{name}: the database is at the newest revision")
+
+
+def _url_of(service: str) -> str:
+    return f"TOCSIN_{service.upper()}_DATABASE_URL"
 
 
 @app.command("topics")
@@ -42,3 +57,15 @@ def topics(
         print_json(wanted)
     else:
         print_table(["topic", "partitions#"], sorted(wanted.items()), "There is no topic.")
+
+
+@app.command("secrets")
+def secrets(
+    project: Annotated[Path, typer.Option("--project", help="Folder with docker-compose.yml.")] = Path(),
+) -> None:
+    """Write fresh secrets and keys for docker compose, once: `.env` and `.secrets`; what is there stays."""
+    from tocsin.deployment import prepare  # imports every service
+
+    done = prepare(project)
+    out().print(f"new in .env: {', '.join(done.new)}" if done.new else "nothing was missing in .env")
+    out().print(f"{done.url} will answer to the key in {done.folder / 'profile.json'}: TOCSIN_DATA={done.folder}")
