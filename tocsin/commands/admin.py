@@ -28,12 +28,16 @@ def migrate(
 
     if service is not None and service not in SERVICES:
         raise typer.BadParameter(f"there are: {', '.join(SERVICES)}", param_hint="SERVICE")
-    found = {service: database_url} if service is not None else {name: os.environ.get(_url_of(name)) for name in SERVICES}
-    missing = [_url_of(name) if service is None else "TOCSIN_DATABASE_URL" for name, url in found.items() if not url]
+    if service is not None:
+        urls = {service: database_url or ""}
+    else:
+        urls = {name: os.environ.get(_url_of(name), "") for name in SERVICES}
+    missing = [_url_of(name) for name, url in urls.items() if not url]
     if missing:
-        raise typer.BadParameter(f"not set: {', '.join(missing)}", param_hint="database")
-    for name, url in found.items():
-        asyncio.run(migrate_database(name, url or ""))
+        hint = "--database-url or TOCSIN_DATABASE_URL" if service is not None else ", ".join(missing)
+        raise typer.BadParameter(f"not set: {hint}", param_hint="DATABASE")
+    for name, url in urls.items():
+        asyncio.run(migrate_database(name, url))
         out().print(f"{name}: the database is at the newest revision")
 
 
