@@ -57,10 +57,10 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for source in sources:
                 _copy(ROOT / source, app / target)
         elif word == "RUN" and rest.startswith("uv "):
-            command = [BIN / "uv", *rest.split()[1:], "--python", sys.executable]
+            # `--no-cache` keeps the image small; here packages may come from uv's own cache.
+            steps = [part for part in rest.split()[1:] if part != "--no-cache"]
             done = subprocess.run(
-                # The layer cache of a container is the only thing left out: packages come from uv's own cache.
-                [part for part in command if part != "--no-cache"],
+                [BIN / "uv", *steps, "--python", sys.executable],
                 cwd=app, env=environment, capture_output=True, text=True, timeout=STEP_TIMEOUT_S, check=False,
             )  # fmt: skip
             assert done.returncode == 0, done.stderr
