@@ -9,11 +9,12 @@ kept for the life of the process, which alone checkpoints, also keeps clear of S
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Executable, Table, select
 
@@ -21,16 +22,30 @@ from shared.clock import Clock, SystemClock
 from shared.db.bulk import Conflict, Shape, first_by_key, on_conflict, shape_of, sorted_by_key
 from shared.db.group_commit import GroupCommit, Wake
 from shared.db.port import AnyRow, DatabaseUnavailable
-from shared.db.sqlite_link import Link, Threads, lock_file, outside_faults
+from shared.db.sqlite_link import Closing, Link, Threads, lock_file, outside_faults
+from shared.db.sqlite_prepared import Prepared, prepared
 from shared.db.wakes import Listener, Switchboard
 
 T = TypeVar("T")
+C = TypeVar("C", bound=Closing)
+R_co = TypeVar("R_co", covariant=True)
+R = TypeVar("R")
 
 READERS = 4
 _SLICE_ROWS = 500
 """Rows written or fetched before other tasks of the loop get a turn: a slice stays under 20 ms (D23)."""
 _KEYS_PER_QUERY = 400
 _WAL_PAGES = 4_000
+
+
+class Cursor(Protocol[R_co]):
+    """A statement that has begun."""
+
+    def fetchmany(self, size: int, /) -> Sequence[R_co]:
+        """Return the next rows; none at the end."""
+
+    def close(self) -> object:
+        """Let go of it."""
 
 
 class SqliteTx:
@@ -54,38 +69,46 @@ class SqliteTx:
 
     async def _start(self, statement: Executable, parameters: Any) -> CursorResult[Any]:
         link = self._open_link()
+        return await self._step(link, lambda: link.sql.execute(statement, parameters))
+
+    async def _step(self, link: Link, call: Callable[[], C]) -> C:
+        """Run the first step of a statement, where this transaction's statements run."""
         with outside_faults():
-            if self._threads is None:
-                return link.sql.execute(statement, parameters)
-            return await self._threads.query(link, lambda: link.sql.execute(statement, parameters))
+            return call() if self._threads is None else await self._threads.query(link, call)
 
     async def execute(self, statement: Executable, parameters: Any = None) -> int:
         """Run one statement; return the number of rows it touched."""
-        result = await self._start(statement, parameters)
-        touched = result.rowcount
-        result.close()
+        ready = prepared(statement)
+        begun: CursorResult[Any] | sqlite3.Cursor
+        begun = await (self._start(statement, parameters) if ready is None else self._start_prepared(ready, parameters))
+        touched = begun.rowcount
+        begun.close()
         return touched
 
     async def rows(self, statement: Executable, parameters: Any = None) -> Sequence[AnyRow]:
         """Run one statement and return all its rows."""
-        result = await self._start(statement, parameters)
-        found: list[AnyRow] = []
-        try:
-            with outside_faults():
-                while part := result.fetchmany(_SLICE_ROWS):
-                    found.extend(part)
-                    if len(part) < _SLICE_ROWS:
-                        break
-                    await asyncio.sleep(0)
-        finally:
-            result.close()
-        return found
+        ready = prepared(statement)
+        if ready is not None:
+            cursor = await self._start_prepared(ready, parameters)
+            return ready.shape(cursor, await _fetch_all(cursor))
+        return await _fetch_all(await self._start(statement, parameters))
 
     async def row(self, statement: Executable, parameters: Any = None) -> AnyRow | None:
         """Run one statement and return its first row, if any."""
-        result = await self._start(statement, parameters)
+        ready = prepared(statement)
+        if ready is None:
+            result = await self._start(statement, parameters)
+            with outside_faults():
+                return result.first()
+        cursor = await self._start_prepared(ready, parameters)
         with outside_faults():
-            return result.first()
+            found = ready.shape(cursor, cursor.fetchmany(1))
+        cursor.close()
+        return found[0] if found else None
+
+    async def _start_prepared(self, ready: Prepared, parameters: Any) -> sqlite3.Cursor:
+        link, bound = self._open_link(), ready.bind(parameters)
+        return await self._step(link, lambda: link.driver.execute(ready.sql, bound))
 
     async def insert(self, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Insert many rows in the order given."""
@@ -139,7 +162,7 @@ class SqliteTx:
             if start:
                 await asyncio.sleep(0)
             with outside_faults():
-                self._open_link().sql.exec_driver_sql(sql, list(rows[start : start + _SLICE_ROWS])).close()
+                self._open_link().driver.executemany(sql, rows[start : start + _SLICE_ROWS]).close()
 
     async def _keys_there(
         self, shape: Shape, key: Sequence[str], wanted: Sequence[tuple[Any, ...]]
@@ -155,9 +178,25 @@ class SqliteTx:
             sql = f"SELECT {names} FROM {shape.table} WHERE {left} IN (VALUES {values})"  # noqa: S608 - names only
             flat = tuple(value for values in part for value in values)
             with outside_faults():
-                there.extend(tuple(row) for row in self._open_link().sql.exec_driver_sql(sql, flat).all())
-            await asyncio.sleep(0)
+                there.extend(self._open_link().driver.execute(sql, flat).fetchall())
+            if len(part) == _KEYS_PER_QUERY:
+                await asyncio.sleep(0)
         return there
+
+
+async def _fetch_all(cursor: Cursor[R]) -> list[R]:
+    """Return all rows of a statement that has begun, in slices."""
+    found: list[R] = []
+    try:
+        with outside_faults():
+            while part := cursor.fetchmany(_SLICE_ROWS):
+                found.extend(part)
+                if len(part) < _SLICE_ROWS:
+                    break
+                await asyncio.sleep(0)
+    finally:
+        cursor.close()
+    return found
 
 
 class _Writer:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
@@ -18,13 +18,23 @@ from shared.db.port import DatabaseUnavailable
 
 T = TypeVar("T")
 
+
+class Closing(Protocol):
+    """A statement that has begun."""
+
+    def close(self) -> object:
+        """Let go of it."""
+
+
+C = TypeVar("C", bound=Closing)
+
 _OUTSIDE_FAULTS = frozenset({5, 6, 7, 10, 13, 14, 15, 26})
 """SQLite's primary codes for what no statement is to blame for: busy, locked, memory, I/O, full, cannot open, ..."""
 
 
 @contextmanager
 def outside_faults() -> Iterator[None]:
-    """Raise faults of disk, memory and locks as DatabaseUnavailable."""
+    """Raise faults of disk, memory and locks as DatabaseUnavailable, the driver's others as SQLAlchemy's."""
     try:
         yield
     except DBAPIError as error:
@@ -34,7 +44,7 @@ def outside_faults() -> Iterator[None]:
     except sqlite3.Error as error:
         if _is_outside(error):
             raise DatabaseUnavailable(str(error)) from error
-        raise
+        raise DBAPIError.instance("driver statement", None, error, sqlite3.Error) from error
 
 
 def _is_outside(error: BaseException | None) -> bool:
@@ -98,12 +108,12 @@ class Link:
         try:
             self.run("ROLLBACK TO turn")
             self.run("RELEASE turn")
-        except sqlite3.Error as error:
+        except DBAPIError as error:
             raise DatabaseUnavailable(str(error)) from error
 
     def rollback(self) -> None:
         """Undo everything; what cannot be undone any more is undone already."""
-        with suppress(DatabaseUnavailable, sqlite3.Error):
+        with suppress(DatabaseUnavailable, DBAPIError):
             self.run("ROLLBACK")
 
     def in_transaction(self) -> bool:
@@ -137,7 +147,7 @@ class Threads:
         """Return what `call` returns."""
         return await self._outlast(asyncio.get_running_loop().run_in_executor(self._pool, call))
 
-    async def query(self, link: Link, call: Callable[[], CursorResult[Any]]) -> CursorResult[Any]:
+    async def query(self, link: Link, call: Callable[[], C]) -> C:
         """Return the result of a read; a cancellation interrupts it."""
         future = asyncio.get_running_loop().run_in_executor(self._pool, call)
         try:
