@@ -25,7 +25,7 @@ async def test_the_migrations_make_the_tables(database: AnyDatabase) -> None:
 async def test_among_takes_any_number_of_keys(database: AnyDatabase) -> None:
     rows = [("b", f"o{number}", 'a "quoted" é', 1, 0, "c") for number in range(3)]
     async with database.transaction() as tx:
-        await tx.insert(MARK, Mark._fields, rows)
+        await tx.insert(MARK, Mark._fields[:6], rows)
         many = [f"o{number}" for number in range(40_000)]
         assert len(await tx.rows(select(MARK).where(among(MARK.c.origin, many)))) == 3
         assert len(await tx.rows(select(MARK).where(among(MARK.c.segment, ['a "quoted" é'])))) == 3

@@ -25,7 +25,7 @@ from shared.events.risk import AlertRequestDecided
 from shared.kernel.ids import hashed_id
 from shared.log.lanes import lane_of
 from shared.runtime.service import Batch
-from shared.telemetry import traceparent
+from shared.telemetry import origin_of, span, traceparent
 
 _Request = AcknowledgementRequested | VerdictGiven
 _DECODERS: dict[str, Callable[[bytes], _Request]] = {
@@ -39,6 +39,7 @@ class _Asked(NamedTuple):
 
     key: str
     message: _Request
+    origin: str
 
     @property
     def kind(self) -> Literal["acknowledgement", "verdict"]:
@@ -54,7 +55,7 @@ async def decide_requests(tx: Tx, batch: Batch, partitions: int) -> None:
     asked: dict[str, _Asked] = {}
     for record in batch.records:
         message = _DECODERS[from_headers(record.headers).type](record.value)
-        asked.setdefault(message.request, _Asked(record.key.decode(), message))
+        asked.setdefault(message.request, _Asked(record.key.decode(), message, origin_of(record.headers)))
     for known in await requests.decided_requests(tx, asked):
         del asked[known]
     places = await alerts.places_of(tx, {one.message.alert for one in asked.values()})
@@ -63,10 +64,11 @@ async def decide_requests(tx: Tx, batch: Batch, partitions: int) -> None:
         await books.last_feed(tx, book)
     rows, answers = [], []
     for one in asked.values():
-        decided = await _decide(tx, one.message, partitions)
-        place = places.get(one.message.alert)
-        rows.append(_row(tx, one, decided))
-        answers.append(_answer(tx, one, decided, one.key if place is None else place.cause_id, partitions))
+        with span(f"decide {one.kind}", origins=[one.origin], alert=one.message.alert):
+            decided = await _decide(tx, one.message, partitions)
+            place = places.get(one.message.alert)
+            rows.append(_row(tx, one, decided))
+            answers.append(_answer(tx, one, decided, one.key if place is None else place.cause_id, partitions))
         metrics.REQUESTS.labels(one.kind, decided.decision).inc()
     await requests.add_requests(tx, rows)
     await outbox.put(tx, HOUSE, answers)

@@ -24,7 +24,7 @@ from shared.events.risk import AlertRevised
 from shared.kernel.days import date_of
 from shared.kernel.ids import hashed_id
 from shared.log.lanes import lane_of
-from shared.telemetry import traceparent
+from shared.telemetry import onward
 
 SOURCE = "/tocsin/risk"
 
@@ -53,8 +53,11 @@ encode_kept = msgspec.json.Encoder().encode
 decode_kept = msgspec.json.Decoder(Kept).decode
 
 
-def message_row(kept: Kept, cause_id: str, tx: Tx, partitions: int) -> OutboxRow:
-    """Return the message of a revision for the outbox: keyed by cause, in the cause's lane (D8, D9)."""
+def message_row(kept: Kept, cause_id: str, tx: Tx, partitions: int, origin: str = "") -> OutboxRow:
+    """Return the message of a revision for the outbox: keyed by cause, in the cause's lane (D8, D9).
+
+    It goes on in the trace of its `origin`, or in that of what is being done now.
+    """
     message = kept.message
     event_id = hashed_id(message.alert, message.revision)
     envelope = Envelope(
@@ -65,7 +68,7 @@ def message_row(kept: Kept, cause_id: str, tx: Tx, partitions: int) -> OutboxRow
         subject=message.alert,
         book=message.book,
         known_at=message.known_from,
-        traceparent=traceparent(),
+        traceparent=onward(origin),
     )
     return OutboxRow(
         event_id,
@@ -113,7 +116,8 @@ async def write_revisions(tx: Tx, task: Task, moved: Sequence[Moved], partitions
             latest[change.alert] = kept
             feed += 1
             written.revisions.append(_revision_row(task, kept, feed, change, known_from_us))
-            written.messages.append(message_row(kept, one.cause_id, tx, partitions))
+            origin = task.dirt.origin(one.cause.segment, change.as_of)
+            written.messages.append(message_row(kept, one.cause_id, tx, partitions, origin))
             metrics.ALERT_REVISIONS.labels(message.change, message.level).inc()
         written.alerts.extend(_alert_row(one, alert, latest[alert.id]) for alert in one.alerts)
     return written

@@ -10,6 +10,7 @@ from services.risk.evaluation.state import Dirt, Task
 from services.risk.handlers.fold import Scope, lanes_of
 from services.risk.store import alerts, books, counters, marks, policies
 from services.risk.store.tables import HOUSE
+from shared import telemetry
 from shared.db import outbox
 from shared.db.port import Tx
 from shared.log.lanes import lane_of
@@ -64,9 +65,10 @@ async def evaluate_book(tx: Tx, book: str, scope: Scope) -> Evaluated | None:
         history=await policies.policy_history(tx),
         now_us=micros_of(tx.now),
     )
-    changed = await publish(tx, task)
-    moved = await move_alerts(tx, task, changed)
-    written = await write_revisions(tx, task, moved, scope.partitions)
+    with telemetry.span("evaluate", origins=task.dirt.origins, book=book):
+        changed = await publish(tx, task)
+        moved = await move_alerts(tx, task, changed)
+        written = await write_revisions(tx, task, moved, scope.partitions)
     await alerts.save_alerts(tx, written.alerts, written.revisions)
     if written.messages:
         await outbox.put(tx, HOUSE, written.messages)

@@ -21,9 +21,11 @@ class Dirt:
         """First day from which every segment may have changed."""
         self.policies: list[int] = []
         """When policies became known that were applied."""
-        self._by_segment: dict[str, list[tuple[Day, int, str]]] = {}
+        self.origins = [mark.traceparent for mark in marks]
+        """The traces of what made the marks."""
+        self._by_segment: dict[str, list[Mark]] = {}
         for mark in marks:
-            self._by_segment.setdefault(mark.segment, []).append((mark.dirty_from, mark.known_at, mark.cause))
+            self._by_segment.setdefault(mark.segment, []).append(mark)
             if mark.segment == EVERY_SEGMENT:
                 self.everything_from = min(mark.dirty_from, self.everything_from)
             else:
@@ -33,13 +35,16 @@ class Dirt:
 
     def why(self, segment: str, day: Day) -> tuple[int, str] | None:
         """Return (known at, cause) of what last changed a segment's figures of a period that ends on a day."""
-        found = [
-            (known_at_us, cause)
-            for name in (segment, EVERY_SEGMENT)
-            for dirty_from, known_at_us, cause in self._by_segment.get(name, ())
-            if dirty_from <= day
-        ]
+        found = [(mark.known_at, mark.cause) for mark in self._marks_on(segment) if mark.dirty_from <= day]
         return max(found, default=None)
+
+    def origin(self, segment: str, day: Day) -> str:
+        """Return the trace of what last changed a segment in a period that ends on a day, or else closed it."""
+        found = [(mark.dirty_from <= day, mark.known_at, mark.traceparent) for mark in self._marks_on(segment)]
+        return max(found, default=(False, 0, ""))[2]
+
+    def _marks_on(self, segment: str) -> list[Mark]:
+        return [mark for name in (segment, EVERY_SEGMENT) for mark in self._by_segment.get(name, ())]
 
 
 @dataclass(frozen=True)

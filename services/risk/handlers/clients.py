@@ -25,6 +25,7 @@ class Moved(NamedTuple):
 
     before: list[SegmentMove]
     known_at_us: int
+    traceparent: str
 
 
 class Clients(NamedTuple):
@@ -63,7 +64,8 @@ async def fold_clients(tx: Tx, partition: int, arrived: Sequence[Arrival]) -> Cl
         before = kept.get(key)
         moves = [] if before is None else unpack_moves(before.moves)
         if moves != history.moves:
-            moved[key] = Moved(moves, max(one.known_at_us for one in of_client))
+            last = max(of_client, key=lambda one: one.known_at_us)
+            moved[key] = Moved(moves, last.known_at_us, last.envelope.traceparent)
         degraded = before is not None and before.degraded
         rows.append(
             subjects.ClientRow(

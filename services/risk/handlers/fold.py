@@ -177,13 +177,14 @@ async def _close_days(tx: Tx, batch: Batch, controls: Iterable[Control]) -> None
         for control in closed
         if isinstance(control.message, intake.BookDayClosed)
     ]
+    traces = {control.message.book: control.envelope.traceparent for control in closed}
     await books.close_lanes(tx, batch.partition, rows)
     origin = f"{batch.partition}/{batch.records[-1].offset:020d}"
     latest = {book: known_at_us for book, _, known_at_us in rows}
     await marks.add_marks(
         tx,
         [
-            marks.Mark(book, origin, marks.EVERY_SEGMENT, FOREVER, known_at_us, "close")
+            marks.Mark(book, origin, marks.EVERY_SEGMENT, FOREVER, known_at_us, "close", traces[book])
             for book, known_at_us in latest.items()
         ],
     )

@@ -14,8 +14,8 @@ _SEGMENT, _CELL_DAY, _ROW_DAY = itemgetter(0), itemgetter(3), itemgetter(1)
 
 Group = tuple[str, SegmentLog, str]
 """(book, segments over time, currency): subjects that count in the same cells."""
-Why = tuple[int, str]
-"""(known at, cause)."""
+Why = tuple[int, str, str]
+"""(known at, cause, traceparent) of what changed figures."""
 
 
 @dataclass
@@ -67,8 +67,7 @@ class Outcome:
     def marks(self, origin: str) -> list[Mark]:
         """Return the marks of the batch."""
         return [
-            Mark(book, origin, segment, dirty_from, known_at_us, cause)
-            for (book, segment, dirty_from), (known_at_us, cause) in self._segments.items()
+            Mark(book, origin, segment, dirty_from, *why) for (book, segment, dirty_from), why in self._segments.items()
         ]
 
     def _mark(self, book: str, segments: set[str], dirty_from: Day, why: Why) -> None:

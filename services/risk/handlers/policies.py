@@ -76,6 +76,7 @@ async def _mark(tx: Tx, touched: list[str], version: PolicyVersion) -> None:
             max(book.terms.first_day, version.policy.effective_from or 0),
             micros_of(tx.now),
             "policy",
+            traceparent(),
         )
         for name, book in known.items()
     ]

@@ -19,8 +19,8 @@ from services.risk.domain.loan_state import LoanState, Status
 from services.risk.domain.project import ProjectFact, ProjectState
 from services.risk.domain.segments import SegmentMove
 from services.risk.handlers.arrivals import LOAN, PROJECT, Arrival, split_subject
-from services.risk.handlers.clients import ClientKey, Clients, told_of, unpack_moves
-from services.risk.handlers.outcome import Outcome
+from services.risk.handlers.clients import ClientKey, Clients, Moved, told_of, unpack_moves
+from services.risk.handlers.outcome import Outcome, Why
 from services.risk.handlers.translate import Told, loan_facts, project_facts, told_from_row
 from services.risk.store import facts, subjects
 from services.risk.store.marks import AnomalyRow
@@ -156,7 +156,7 @@ def _advance(engine: Engine[F, S], subject: _Subject, state: S, terms: BookTerms
         step = engine.advance(state, fact, terms)
         state = step[0]
         steps.append(step)
-    why = (max(one.known_at_us for one in subject.arrived), _cause(subject))
+    why = _why(subject, None)
     for after, rows, anomalies in steps:
         outcome.take_rows((subject.book, after.segments, engine.currency_of(after)), rows, why)
         if anomalies:
@@ -193,7 +193,7 @@ async def _fold_again(
             held = current or () if moved is None else moved.before
             add(cells, engine.fold(engine.translate(old, None), held, terms).cells, -1)
             metrics.SUBJECTS_REFOLDED.labels(engine.kind).inc()
-        outcome.take_cells(subject.book, cells, (_known_at(subject, work.clients), _cause(subject)))
+        outcome.take_cells(subject.book, cells, _why(subject, work.clients.moved.get(client)))
         anomalies = _anomaly_rows(subject, after.anomalies, {one.event_id: one for one in told})
         if current is None:
             anomalies.append(AnomalyRow(subject.key, told[0].event_id, CLIENT_UNKNOWN, subject.book, subject.client, 0))
@@ -211,10 +211,13 @@ async def _moves(tx: Tx, clients: Clients, wanted: Sequence[ClientKey]) -> dict[
     return {**clients.current, **{key: unpack_moves(row.moves) for key, row in stored.items() if row.kind}}
 
 
-def _known_at(subject: _Subject, clients: Clients) -> int:
-    moved = clients.moved.get((subject.book, subject.client))
-    known = [one.known_at_us for one in subject.arrived]
-    return max([*known, moved.known_at_us] if moved is not None else known)
+def _why(subject: _Subject, moved: Moved | None) -> Why:
+    """Return what changed a subject's figures: the last known of its facts, or that its client moved."""
+    known = [(one.known_at_us, one.envelope.traceparent) for one in subject.arrived]
+    if moved is not None:
+        known.append((moved.known_at_us, moved.traceparent))
+    known_at_us, traceparent = max(known)
+    return known_at_us, _cause(subject), traceparent
 
 
 def _cause(subject: _Subject) -> str:

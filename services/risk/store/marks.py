@@ -24,6 +24,8 @@ class Mark(NamedTuple):
     dirty_from: Day
     known_at: int
     cause: str
+    traceparent: str = ""
+    """Of what last changed it: the trace in which an alert goes on."""
 
 
 async def add_marks(tx: Tx, marks: Sequence[Mark]) -> None:

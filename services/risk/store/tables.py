@@ -155,6 +155,7 @@ MARK = Table(
     Column("dirty_from", Integer, primary_key=True, autoincrement=False),
     Column("known_at", BigInteger, nullable=False),
     Column("cause", Text, nullable=False),
+    Column("traceparent", Text, nullable=False, server_default=""),
 )
 """What the evaluator has to look at again. Only ever inserted, and deleted by the evaluator that read it: the two
 cannot conflict."""
