@@ -1,115 +1,29 @@
 """Explanations and their sentences: true numbers, contributions that add up, words an officer can defend."""
 
-import json
-from collections.abc import Iterable
-from datetime import UTC, datetime
 from fractions import Fraction
-from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.risk.domain.course import derive
 from services.risk.domain.explanation import (
     SEGMENTS_NAMED,
     Circumstances,
-    Explanation,
     Shares,
     Subject,
     contributions_of,
-    explain,
     value_before,
 )
-from services.risk.domain.indicators import INDICATORS
 from services.risk.domain.phrases import PHRASEBOOKS
 from services.risk.domain.policy import (
-    Catalogue,
-    Cause,
-    Direction,
-    PeriodKind,
     Policy,
     PolicyVersion,
     Rule,
     Threshold,
-    rule_named,
-    rules_on,
 )
-from services.risk.domain.policy_file import parse
-from services.risk.domain.rating import Observation
-from services.risk.domain.revision import StandingAlert, reconcile
 from services.risk.domain.sentence import sentence
-from shared.kernel.days import month_end, parse_month
-
-DEMO = parse(
-    (Path(__file__).parents[2] / "policies" / "demo.yaml").read_text(encoding="utf-8"),
-    Catalogue(INDICATORS, ("region", "industry")),
-).policy
-assert DEMO is not None
-HISTORY = [PolicyVersion(DEMO, 1, datetime(2020, 1, 1, tzinfo=UTC))]
-MISSED = Cause("auto", "missed_payment_rate", "count", "", PeriodKind.MONTH, "portfolio", Direction.ABOVE)
-PAR = Cause("auto", "par30", "exposure", "USD", PeriodKind.MONTH, "portfolio", Direction.ABOVE)
-LAST_MONTHS = [
-    ("2020-02", 143, 1_725),
-    ("2020-03", 191, 1_724),
-    ("2020-04", 353, 1_722),
-    ("2020-05", 390, 1_703),
-    ("2020-06", 311, 1_681),
-    ("2020-07", 260, 1_656),
-    ("2020-08", 157, 1_635),
-]
-REGIONS = {
-    "TX": Shares(72, 210, 40, 212),
-    "CA": Shares(55, 180, 35, 181),
-    "FL": Shares(44, 150, 31, 150),
-    "NY": Shares(31, 120, 22, 120),
-    "OH": Shares(30, 112, 21, 112),
-    "GA": Shares(29, 110, 21, 110),
-    "PA": Shares(92, 840, 21, 839),
-}
-
-
-def observed(figures: Iterable[tuple[str, int, int]], *, final: bool = True) -> list[Observation]:
-    return [
-        Observation(
-            parse_month(month), month_end(parse_month(month)), bad / all_ if all_ else None, bad, all_, all_, final
-        )
-        for month, bad, all_ in figures
-    ]
-
-
-PLAIN = Circumstances(title="Missed payments")
-
-
-class Telling:
-    """What an evaluator does with one cause: derive, reconcile, explain, say."""
-
-    def __init__(self, cause: Cause = MISSED, history: list[PolicyVersion] | None = None) -> None:
-        self.cause = cause
-        self.history = history or HISTORY
-        self.standing: list[StandingAlert] = []
-        self.explained: list[Explanation] = []
-
-    def tell(
-        self,
-        observations: list[Observation],
-        circumstances: Circumstances = PLAIN,
-        while_open: bool = False,
-    ) -> list[str]:
-        course = derive(observations, rules_on(self.history, self.cause, "USD"), while_open=while_open)
-        done = reconcile(self.cause, self.standing, course)
-        changed = {alert.id for alert in done.alerts}
-        self.standing = [alert for alert in self.standing if alert.id not in changed] + list(done.alerts)
-        said = []
-        for change in done.changes:
-            rule = rule_named(self.history, change.lead.policy, change.lead.version, change.lead.rule)
-            known = msgspec.structs.replace(circumstances, before=value_before(observations, change.period))
-            explanation = explain(self.cause, change, rule, known)
-            assert json.loads(json.dumps(explanation.as_data())) == explanation.as_data()
-            self.explained.append(explanation)
-            said.append(sentence(explanation))
-        return said
+from shared.kernel.days import parse_month
+from tests.risk.telling import HISTORY, LAST_MONTHS, MISSED, PAR, REGIONS, Telling, observed
 
 
 def test_the_crisis_in_words() -> None:
@@ -155,7 +69,7 @@ def test_a_withdrawal_says_what_is_true_now_and_why() -> None:
     telling.tell(observed([("2020-03", 132, 1_000)]))
     assert telling.tell(
         observed([("2020-03", 124, 1_000)]),
-        Circumstances(title="Missed payments", because="a back-dated repayment"),
+        Circumstances(title="Missed payments", because="repayment"),
     ) == [
         "Withdrawn after a back-dated repayment: as now known, Missed payments of book auto came to 12.4 % (124 of"
         " 1,000 loans) in 2020-03 and did not reach 13.0 %, the least level of policy demo v1. Data as of 2020-03-31."

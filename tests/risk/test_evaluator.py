@@ -115,6 +115,13 @@ async def test_missed_payments_ring_at_the_close_and_name_their_segments(databas
     assert (message.change, message.level, message.value, message.numerator) == ("opened", "amber", 0.4, 4)
     assert message.as_of == date(2020, 3, 31)
     assert "region=TX" in message.sentence
+    assert message.sentence_zh.startswith("2020-03 账簿 auto 的未按期还款率为 40.0%（4/10 笔贷款）")
+    assert message.acknowledge_within_h == 4.0
+    assert [(one["period"], one["value"], one["level"]) for one in message.explanation["series"]] == [
+        ("2020-01", None, "none"),
+        ("2020-02", 0.0, "none"),
+        ("2020-03", 0.4, "amber"),
+    ]
     (split,) = message.explanation["before"]["splits"]
     assert [part["segment"] for part in split["contributions"]] == ["region=TX"]
     assert [top["id"] for top in message.explanation["top"]] == ["l3", "l5", "l7", "l9"]

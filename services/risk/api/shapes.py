@@ -36,6 +36,7 @@ class AlertShown(BaseModel):
     known_from: datetime
     owner: str
     sentence: str
+    sentence_zh: str = Field(description="The same sentence in Chinese")
     value: float | None
     numerator: int | None
     denominator: int | None
@@ -59,6 +60,7 @@ class RevisionShown(BaseModel):
     numerator: int | None
     denominator: int | None
     sentence: str
+    sentence_zh: str = Field(description="The same sentence in Chinese")
     explanation: dict[str, Any]
     policy: str
     policy_version: int
@@ -131,6 +133,7 @@ def alert_fields(kept: Kept) -> dict[str, Any]:
         "known_from": message.known_from,
         "owner": message.owner,
         "sentence": message.sentence,
+        "sentence_zh": message.sentence_zh,
         "value": message.value,
         "numerator": message.numerator,
         "denominator": message.denominator,
@@ -180,6 +183,7 @@ def _revision_fields(kept: Kept) -> dict[str, Any]:
         "numerator": message.numerator,
         "denominator": message.denominator,
         "sentence": message.sentence,
+        "sentence_zh": message.sentence_zh,
         "explanation": explanation,
         "policy": message.policy,
         "policy_version": message.policy_version,

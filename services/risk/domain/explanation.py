@@ -3,6 +3,7 @@
 `sentence.py` says it in words; both are kept with each revision, so that an officer can defend a warning later.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -10,10 +11,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from services.risk.domain.course import PeriodLevel
-from services.risk.domain.policy import Cause, Rule, Threshold
+from services.risk.domain.policy import Cause, Level, PeriodKind, Rule, Threshold
 from services.risk.domain.rating import Observation
 from services.risk.domain.revision import Change
 from shared.kernel.days import Day, format_day
+
+SERIES_PERIODS = 24
+"""How many periods up to that of the revision are told with their values."""
 
 SEGMENTS_NAMED = 5
 """How many driving segments are named one by one; the others are summed."""
@@ -32,12 +36,16 @@ class Shares(NamedTuple):
 
 
 class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A loan or project that weighs most in the numerator: its id, what is the matter, the amount if there is one."""
+    """A loan or project that weighs most in the numerator: its id, what is the matter, the amount if there is one.
+
+    `what_zh` says what is the matter in Chinese.
+    """
 
     id: str
     what: str
     amount_minor: int | None = None
     currency: str | None = None
+    what_zh: str = ""
 
 
 class Contribution(msgspec.Struct, frozen=True):
@@ -100,6 +108,18 @@ class PeriodAmended(msgspec.Struct, frozen=True):
     level: str | None
 
 
+class PeriodSaid(msgspec.Struct, frozen=True):
+    """One period of the course that led to a revision, for a chart: its value and the level that it had."""
+
+    period: str
+    as_of: str
+    value: float | None
+    numerator: int
+    denominator: int
+    level: str
+    final: bool
+
+
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything that a revision of an alert can be defended with. Rates are fractions, amounts minor units."""
 
@@ -138,6 +158,9 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     data_as_of: str
     data_age_days: int = 0
     notes: tuple[str, ...] = ()
+    notes_zh: tuple[str, ...] = ()
+    peak_level: str
+    series: tuple[PeriodSaid, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """Return it as JSON-able values, for events and replies."""
@@ -151,7 +174,9 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     `title`: of the indicator. `before`: the value that the revision's period is compared with, see `value_before`.
     `drivers`: by attribute and value of it, the shares of both periods (inside the alert's own segment).
     `data_age_days`: from the latest fact to the end of the period. `off_work_end`: the period's last day is no working
-    day of the book's calendar. `because`: the kind of fact that changed the past, such as `a back-dated repayment`.
+    day of the book's calendar. `because`: what changed the past, such as `repayment` (the cause of a mark).
+    `peak_level`: the alert's highest level up to the revision. `observations`: the cause's values by rising period.
+    `rated`: the periods that were rated.
     """
 
     title: str
@@ -162,6 +187,9 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     data_age_days: int = 0
     off_work_end: bool = False
     because: str = ""
+    peak_level: Level = Level.NONE
+    observations: Sequence[Observation] = ()
+    rated: Mapping[int, PeriodLevel] = {}
 
 
 def value_before(observations: Sequence[Observation], period: int) -> Observation | None:
@@ -173,7 +201,9 @@ def value_before(observations: Sequence[Observation], period: int) -> Observatio
 def explain(cause: Cause, change: Change, rule: Rule, circumstances: Circumstances) -> Explanation:
     """Return the explanation of a revision; `rule` is the one that `change.lead` names, in that version."""
     kind, observation, lead = cause.period_kind, change.entry.observation, change.lead
-    weekend = rule.weekend_note if circumstances.off_work_end else ""
+    notes = [(rule.note, rule.note_zh)]
+    if circumstances.off_work_end:
+        notes.append((rule.weekend_note, rule.weekend_note_zh))
     data_as_of: Day = observation.as_of - circumstances.data_age_days
     return Explanation(
         change=change.kind.value,
@@ -212,7 +242,28 @@ def explain(cause: Cause, change: Change, rule: Rule, circumstances: Circumstanc
         top=tuple(circumstances.top),
         data_as_of=format_day(data_as_of),
         data_age_days=circumstances.data_age_days,
-        notes=tuple(note for note in (rule.note, weekend) if note),
+        notes=tuple(note for note, _ in notes if note),
+        notes_zh=tuple(note_zh or note for note, note_zh in notes if note_zh or note),
+        peak_level=circumstances.peak_level.value,
+        series=_series(kind, observation.period, circumstances),
+    )
+
+
+def _series(kind: PeriodKind, period: int, circumstances: Circumstances) -> tuple[PeriodSaid, ...]:
+    """Return the last periods up to one, with their levels."""
+    until = bisect_right(circumstances.observations, period, key=lambda seen: seen.period)
+    rated = circumstances.rated
+    return tuple(
+        PeriodSaid(
+            kind.text(seen.period),
+            format_day(seen.as_of),
+            seen.value,
+            seen.numerator,
+            seen.denominator,
+            (rated[seen.period].level if seen.period in rated else Level.NONE).value,
+            seen.final,
+        )
+        for seen in circumstances.observations[max(0, until - SERIES_PERIODS) : until]
     )
 
 

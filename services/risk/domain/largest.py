@@ -25,13 +25,20 @@ class Point(NamedTuple):
     terms: BookTerms
 
 
+class Matter(NamedTuple):
+    """What is the matter with a loan or project, in each language."""
+
+    en: str
+    zh: str
+
+
 def loan_in(indicator: str, name: str, state: LoanState, point: Point) -> Subject | None:
     """Return a loan as part of an indicator's numerator, None when it is not in it (or that cannot be told)."""
     judge = _LOANS.get(indicator)
     if judge is None or not _lies_in(state.segments, point):
         return None
     what = judge(state, point)
-    return None if what is None else Subject(name, what, weight_minor(state), state.currency)
+    return None if what is None else Subject(name, what.en, weight_minor(state), state.currency, what.zh)
 
 
 def project_in(indicator: str, name: str, state: ProjectState, point: Point) -> Subject | None:
@@ -42,7 +49,12 @@ def project_in(indicator: str, name: str, state: ProjectState, point: Point) -> 
     slip_days = latest.completion - before.completion
     if state.month != point.month or slip_days < SLIP_DAYS:
         return None
-    return Subject(name, f"completion {slip_days} days later, {format_day(latest.completion)}")
+    what = _slipped(slip_days, format_day(latest.completion))
+    return Subject(name, what.en, what_zh=what.zh)
+
+
+def _slipped(days: int, completion: str) -> Matter:
+    return Matter(f"completion {days} days later, {completion}", f"预计竣工推迟 {days} 天至 {completion}")
 
 
 def weight_minor(state: LoanState) -> int:
@@ -70,48 +82,55 @@ def _lies_in(log: SegmentLog, point: Point) -> bool:
     return point.segment in held
 
 
-def _late(days: int) -> Callable[[LoanState, Point], str | None]:
-    def judge(state: LoanState, point: Point) -> str | None:
+def _past_due(dpd: int) -> Matter:
+    return Matter(f"{dpd} days past due", f"逾期 {dpd} 天")
+
+
+def _late(days: int) -> Callable[[LoanState, Point], Matter | None]:
+    def judge(state: LoanState, point: Point) -> Matter | None:
         if state.status is not Status.ACTIVE:
             return None
         dpd = point.terms.days_past_due(state.oldest_due, point.as_of)
         if state.restructured_until > point.as_of:
             dpd = max(dpd, state.dpd_floor)
-        return f"{dpd} days past due" if dpd > days else None
+        return _past_due(dpd) if dpd > days else None
 
     return judge
 
 
-def _missed(state: LoanState, point: Point) -> str | None:
+def _missed(state: LoanState, point: Point) -> Matter | None:
     if state.status is not Status.ACTIVE or state.paid_month == point.month or not falls_due(state, point.month):
         return None
-    return "due and nothing paid in the month"
+    return Matter("due and nothing paid in the month", "本月到期且未还款")
 
 
-def _delayed(state: LoanState, point: Point) -> str | None:
+def _delayed(state: LoanState, point: Point) -> Matter | None:
     oldest = state.oldest_due
     if state.status is not Status.ACTIVE or oldest is None or month_of(oldest) > point.month:
         return None
-    return "an instalment of the month is uncovered" if falls_due(state, point.month) else None
+    if not falls_due(state, point.month):
+        return None
+    return Matter("an instalment of the month is uncovered", "本月有应还款项未足额偿还")
 
 
-def _charged_off(state: LoanState, point: Point) -> str | None:
+def _charged_off(state: LoanState, point: Point) -> Matter | None:
     if state.status is not Status.CHARGED_OFF or month_of(state.end_day) != point.month:
         return None
-    return f"charged off on {format_day(state.end_day)}"
+    day = format_day(state.end_day)
+    return Matter(f"charged off on {day}", f"已于 {day} 核销")
 
 
-def _defaulted(state: LoanState, point: Point) -> str | None:
+def _defaulted(state: LoanState, point: Point) -> Matter | None:
     if (charged_off := _charged_off(state, point)) is not None:
         return charged_off
     if state.status is not Status.ACTIVE:
         return None
     dpd = point.terms.days_past_due(state.oldest_due, point.as_of)
     at_start = point.terms.days_past_due(state.oldest_due, month_start(point.month) - 1)
-    return f"{dpd} days past due" if dpd > DEFAULT_DPD >= at_start else None
+    return _past_due(dpd) if dpd > DEFAULT_DPD >= at_start else None
 
 
-_LOANS: dict[str, Callable[[LoanState, Point], str | None]] = {
+_LOANS: dict[str, Callable[[LoanState, Point], Matter | None]] = {
     "missed_payment_rate": _missed,
     "repayment_delay_rate": _delayed,
     "default_rate": _defaulted,

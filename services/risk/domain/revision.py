@@ -65,6 +65,13 @@ class StandingAlert(msgspec.Struct, frozen=True):
     course: Episode
 
 
+def peak_level(alert: StandingAlert, period: int) -> Level:
+    """Return an alert's highest level up to a period; that of its opening in any case."""
+    course = alert.course.periods
+    levels = [entry.level for entry in course if entry.period <= period] or [course[0].level]
+    return max(levels, key=lambda level: level.rank)
+
+
 class Amendment(msgspec.Struct, frozen=True):
     """What a period said about an alert before and after its past changed; None where it did not belong to it."""
 

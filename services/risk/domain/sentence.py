@@ -23,11 +23,16 @@ def sentence(explanation: Explanation, language: str = "en") -> str:
     said = [
         _happened(explanation, words),
         _changed(explanation.before, words) if explanation.change != "withdrawn" else "",
-        *(words.note.format(note=note[:1].upper() + note[1:].rstrip(".")) for note in explanation.notes),
+        *(words.note.format(note=note[:1].upper() + note[1:].rstrip(".。")) for note in _notes(explanation, language)),
         words.provisional if explanation.provisional and explanation.change != "withdrawn" else "",
         words.data_as_of.format(day=explanation.data_as_of),
     ]
     return words.joiner.join(part for part in said if part)
+
+
+def _notes(e: Explanation, language: str) -> tuple[str, ...]:
+    """Return the policy's own words."""
+    return e.notes_zh if language == "zh" else e.notes
 
 
 def _happened(e: Explanation, words: Phrasebook) -> str:
@@ -55,7 +60,7 @@ def _happened(e: Explanation, words: Phrasebook) -> str:
         lowest_enter=_percent(limits[0], words, (e.value,)) if limits else "",
         inside=words.inside[e.direction],
         policy=words.policy.format(name=e.policy, version=e.policy_version),
-        because=words.because.format(because=e.because or words.later_facts),
+        because=words.because.format(because=words.becauses.get(e.because, words.later_facts)),
         amended=_amended(e.amended, words),
     )
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.risk.domain.course import Episode, derive
+from services.risk.domain.course import Episode, PeriodLevel, derive
 from services.risk.domain.indicators import INDICATORS
 from services.risk.domain.policy import Cause, PeriodKind, causes_of, rated_while_open, rules_on
 from services.risk.domain.rating import Observation
@@ -57,6 +57,8 @@ class Moved(NamedTuple):
     changes: tuple[Change, ...]
     before: dict[str, AlertRow]
     """The alerts as they were kept, by id."""
+    rated: dict[int, PeriodLevel]
+    """Every period that was rated."""
 
 
 def key_of(cause: Cause) -> SeriesKey:
@@ -93,7 +95,7 @@ async def move_alerts(tx: Tx, task: Task, changed: set[SeriesKey]) -> list[Moved
         found = reconcile(cause, [_standing(row) for row in standing], course)
         if found.changes:
             before = {row.id: row for row in standing}
-            moved.append(Moved(cause, ids[cause], values[cause], found.alerts, found.changes, before))
+            moved.append(Moved(cause, ids[cause], values[cause], found.alerts, found.changes, before, course.rated))
     return moved
 
 

@@ -9,7 +9,7 @@ from services.risk.domain.loan_state import LoanState
 from services.risk.domain.policy import PeriodKind, Rule
 from services.risk.domain.project import ProjectState
 from services.risk.domain.rating import Observation
-from services.risk.domain.revision import AlertReason, Change
+from services.risk.domain.revision import AlertReason, Change, peak_level
 from services.risk.domain.segments import PORTFOLIO
 from services.risk.evaluation.alerts import Moved, key_of
 from services.risk.evaluation.figures import Window, day_window, month_window
@@ -26,16 +26,6 @@ _CANDIDATES = 400
 
 _LOAN = msgspec.msgpack.Decoder(LoanState).decode
 _PROJECT = msgspec.msgpack.Decoder(ProjectState).decode
-
-_BECAUSE = {
-    "repayment": "a back-dated repayment",
-    "fact": "a back-dated fact",
-    "correction": "a correction",
-    "reversal": "a reversed repayment",
-    "client_changed": "a change of a client's attributes",
-    "policy": "a new version of the policy",
-}
-"""Cause of a mark -> how a sentence about a changed past names it."""
 
 
 class Surroundings:
@@ -67,6 +57,9 @@ class Surroundings:
             off_work_end=cause.period_kind is PeriodKind.MONTH
             and not calendar_named(self._task.terms.calendar).is_working_day(change.as_of),
             because=self._because(change, cause.segment),
+            peak_level=peak_level(next(one for one in moved.alerts if one.id == change.alert), change.period),
+            observations=observations,
+            rated=moved.rated,
         )
 
     def _because(self, change: Change, segment: str) -> str:
@@ -74,7 +67,7 @@ class Surroundings:
             return ""
         days = [change.as_of, *(change.entry.observation.as_of for _ in change.amendments)]
         why = self._task.dirt.why(segment, max(days))
-        return "" if why is None else _BECAUSE.get(why[1], "")
+        return "" if why is None else why[1]
 
     async def _data_age_days(self, as_of: Day) -> int:
         if as_of not in self._last_facts:

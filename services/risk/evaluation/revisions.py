@@ -87,7 +87,6 @@ async def write_revisions(tx: Tx, task: Task, moved: Sequence[Moved], partitions
     feed = task.evaluator.feed
     for one in moved:
         latest: dict[str, Kept] = {row.id: decode_kept(row.body) for row in one.before.values()}
-        by_id = {alert.id: alert for alert in one.alerts}
         for change in one.changes:
             rule = _rule_of(task, change)
             circumstances = await surroundings.of(one, change, rule)
@@ -106,13 +105,14 @@ async def write_revisions(tx: Tx, task: Task, moved: Sequence[Moved], partitions
                 policy_version=change.lead.version,
                 owner=change.lead.owner,
                 sentence=sentence(explanation),
+                sentence_zh=sentence(explanation, "zh"),
                 value=change.entry.observation.value,
                 numerator=change.entry.observation.numerator,
                 denominator=change.entry.observation.denominator,
                 explanation=explanation.as_data(),
                 acknowledge_within_h=rule.acknowledge_within_h,
             )
-            kept = _kept(message, change, by_id[change.alert], latest.get(change.alert))
+            kept = _kept(message, change, circumstances.peak_level, latest.get(change.alert))
             latest[change.alert] = kept
             feed += 1
             written.revisions.append(_revision_row(task, kept, feed, change, known_from_us))
@@ -169,23 +169,16 @@ def _by_policy(task: Task, change: Change) -> bool:
     return change.as_of <= task.evaluator.evaluated_through
 
 
-def _kept(message: AlertRevised, change: Change, alert: StandingAlert, before: Kept | None) -> Kept:
+def _kept(message: AlertRevised, change: Change, peak: Level, before: Kept | None) -> Kept:
     """Return what is kept: an acknowledgement stands until it gets worse."""
     acknowledged = before is not None and before.acknowledged and message.change != "worsened"
     return Kept(
         message=message,
-        peak_level=_peak(alert, change.period).value,
+        peak_level=peak.value,
         opened_as_of=date_of(change.opened_as_of),
         acknowledged=acknowledged,
         reason=change.reason.value,
     )
-
-
-def _peak(alert: StandingAlert, period: int) -> Level:
-    """Return the highest level up to a period; that of the opening in any case."""
-    course = alert.course.periods
-    levels = [entry.level for entry in course if entry.period <= period] or [course[0].level]
-    return max(levels, key=lambda level: level.rank)
 
 
 def _revision_row(task: Task, kept: Kept, feed: int, change: Change, known_from_us: int) -> RevisionRow:
