@@ -12,8 +12,8 @@ POLICY = """
 policy: demo
 books:
   auto:
-    - {id: missed, indicator: missed_payment_rate, segments: portfolio, owner: officer, drivers: [region], acknowledge_within: 4h,
-       amber: {enter: 30 %, leave: 20 %}, red: {enter: 60 %, leave: 40 %}}
+    - {id: missed, indicator: missed_payment_rate, segments: portfolio, owner: officer, drivers: [region],
+       acknowledge_within: 4h, amber: {enter: 30 %, leave: 20 %}, red: {enter: 60 %, leave: 40 %}}
     - {id: gone, indicator: charge_off_rate, segments: portfolio, owner: manager, amber: {enter: 10 %, leave: 5 %}}
 """
 
