@@ -1,4 +1,4 @@
-"""`column among these many texts`, as one parameter however many there are.
+"""`column among these many texts` (or whole numbers), as one parameter however many there are.
 
 SQLAlchemy's `in_` writes a placeholder per value anew for each statement, which costs more than the look-up itself.
 """
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, Boolean, ColumnElement, Dialect, Text, bindparam
+from sqlalchemy import ARRAY, BigInteger, Boolean, ColumnElement, Dialect, Integer, Text, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -19,14 +19,22 @@ class _Texts(TypeDecorator[list[str]]):
 
     impl = Text
     cache_ok = True
+    item: type[TypeEngine[Any]] = Text
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(ARRAY(Text()) if dialect.name == "postgresql" else Text())
+        return dialect.type_descriptor(ARRAY(self.item()) if dialect.name == "postgresql" else Text())
 
-    def process_bind_param(self, value: list[str] | None, dialect: Dialect) -> Any:
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         if value is None or dialect.name == "postgresql":
             return value
         return msgspec.json.encode(value).decode()
+
+
+class _Numbers(_Texts):
+    """The same for whole numbers."""
+
+    cache_ok = True
+    item = BigInteger
 
 
 class _Among(FunctionElement[bool]):
@@ -51,10 +59,11 @@ def among(column: ColumnElement[str], texts: Iterable[str]) -> ColumnElement[boo
     return _Among(column, bindparam(None, list(texts), type_=_Texts(), unique=True))
 
 
-def among_given(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
-    """Return the same condition with the texts given at execution, as the parameter `name`.
+def among_given(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Return the same condition with the texts (or numbers) given at execution, as the list in parameter `name`.
 
     For statements that are built once: building one and finding its compiled form anew costs 100 us (measured), twice
     what it takes to run it.
     """
-    return _Among(column, bindparam(name, type_=_Texts()))
+    kind = _Numbers() if isinstance(column.type, Integer) else _Texts()
+    return _Among(column, bindparam(name, type_=kind))

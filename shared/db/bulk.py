@@ -5,7 +5,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Boolean, Dialect, Float, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Dialect, Float, Integer, LargeBinary, Select, Table, Text, bindparam, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.types import TypeDecorator
 
@@ -57,6 +57,12 @@ class Conflict(NamedTuple):
     add: tuple[str, ...]
     least: tuple[str, ...]
     greatest: tuple[str, ...]
+
+
+@lru_cache(maxsize=512)
+def by_key(table: Table, names: tuple[str, ...]) -> Select[Any]:
+    """Return the statement that reads one row by columns of these names, given as parameters `key_<name>`."""
+    return select(table).where(*(table.c[name] == bindparam(f"key_{name}") for name in names))
 
 
 @lru_cache(maxsize=512)

@@ -1,6 +1,9 @@
 """The number of partitions of each topic, fixed at its creation (D9)."""
 
-from sqlalchemy import select
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Select, Table, bindparam, select
 
 from shared.db.house import HouseTables
 from shared.db.port import Tx
@@ -27,5 +30,10 @@ async def fix_partitions(tx: Tx, house: HouseTables, topic: str, count: int) -> 
 
 async def stored_partitions(tx: Tx, house: HouseTables, topic: str) -> int | None:
     """Return the number of partitions that is stored for a topic."""
-    row = await tx.row(select(house.lanes.c.partitions).where(house.lanes.c.topic == topic))
+    row = await tx.row(_stored(house.lanes), {"of": topic})
     return None if row is None else int(row[0])
+
+
+@cache
+def _stored(lanes: Table) -> Select[Any]:
+    return select(lanes.c.partitions).where(lanes.c.topic == bindparam("of"))

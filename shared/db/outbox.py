@@ -10,8 +10,9 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Select, Table, bindparam, delete, func, select
+from sqlalchemy import Delete, Select, Table, bindparam, delete, func, select
 
+from shared.db.among import among_given
 from shared.db.house import HouseTables
 from shared.db.port import Tx
 from shared.log.port import Headers, Outgoing
@@ -61,10 +62,9 @@ async def unsent(tx: Tx, house: HouseTables, topic: str, partition: int, limit: 
 
 async def forget(tx: Tx, house: HouseTables, topic: str, partition: int, seqs: Sequence[int]) -> None:
     """Remove messages of a lane that are known to be sent; those already removed do not matter."""
-    box = house.outbox
     for start in range(0, len(seqs), _FORGET_ROWS):
-        part = seqs[start : start + _FORGET_ROWS]
-        await tx.execute(delete(box).where(box.c.topic == topic, box.c.partition == partition, box.c.seq.in_(part)))
+        part = list(seqs[start : start + _FORGET_ROWS])
+        await tx.execute(_sent(house.outbox), {"of": topic, "lane": partition, "seqs": part})
 
 
 async def backlog(tx: Tx, house: HouseTables) -> list[Backlog]:
@@ -91,6 +91,13 @@ def _unsent(box: Table) -> Select[Any]:
         .where(box.c.topic == bindparam("topic"), box.c.partition == bindparam("lane"))
         .order_by(box.c.seq)
         .limit(bindparam("most"))
+    )
+
+
+@cache
+def _sent(box: Table) -> Delete:
+    return delete(box).where(
+        box.c.topic == bindparam("of"), box.c.partition == bindparam("lane"), among_given(box.c.seq, "seqs")
     )
 
 

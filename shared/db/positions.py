@@ -4,9 +4,10 @@ Whoever claims a partition raises its epoch; a process that lost it in the meant
 nothing else of its transaction is kept either.
 """
 
+from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import Table, Update, bindparam, select, update
 
 from shared.db.house import HouseTables
 from shared.db.port import Tx
@@ -43,19 +44,8 @@ async def advance(
     tx: Tx, house: HouseTables, group: str, topic: str, partition: int, epoch: int, from_offset: int, to_offset: int
 ) -> bool:
     """Move from `from_offset` to `to_offset`; False: fenced, somebody else owns or has moved the partition."""
-    table = house.position
-    moved = await tx.execute(
-        update(table)
-        .where(
-            table.c.group_name == group,
-            table.c.topic == topic,
-            table.c.partition == partition,
-            table.c.epoch == epoch,
-            table.c.next_offset == from_offset,
-        )
-        .values(next_offset=to_offset)
-    )
-    return moved == 1
+    place = {"group": group, "of": topic, "number": partition, "held": epoch, "at": from_offset, "to": to_offset}
+    return await tx.execute(_advance(house.position), place) == 1
 
 
 async def stored(tx: Tx, house: HouseTables, group: str, topic: str) -> dict[int, int]:
@@ -65,3 +55,18 @@ async def stored(tx: Tx, house: HouseTables, group: str, topic: str) -> dict[int
         select(table.c.partition, table.c.next_offset).where(table.c.group_name == group, table.c.topic == topic)
     )
     return {row.partition: row.next_offset for row in rows}
+
+
+@cache
+def _advance(table: Table) -> Update:
+    return (
+        update(table)
+        .where(
+            table.c.group_name == bindparam("group"),
+            table.c.topic == bindparam("of"),
+            table.c.partition == bindparam("number"),
+            table.c.epoch == bindparam("held"),
+            table.c.next_offset == bindparam("at"),
+        )
+        .values(next_offset=bindparam("to"))
+    )

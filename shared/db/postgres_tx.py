@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.db.bulk import Bound, Conflict, Shape, first_by_key, on_conflict, shape_of, sorted_by_key
+from shared.db.bulk import Bound, Conflict, Shape, by_key, first_by_key, on_conflict, shape_of, sorted_by_key
 from shared.db.port import AnyRow, DatabaseUnavailable
 
 _UNNEST_ROWS = 200
@@ -139,8 +139,8 @@ class PostgresTx:
 
     async def lock(self, table: Table, key: dict[str, Any], shared: bool = False) -> AnyRow | None:
         """Lock one row to the end of the transaction, for ourselves or shared with other readers."""
-        wanted = select(table).where(*(table.c[name] == value for name, value in key.items()))
-        return await self.row(wanted.with_for_update(read=shared))
+        wanted = by_key(table, tuple(key)).with_for_update(read=shared)
+        return await self.row(wanted, {f"key_{name}": value for name, value in key.items()})
 
     async def wake(self, channel: str, payload: str) -> None:
         """Notify listeners in all processes once this transaction has committed."""

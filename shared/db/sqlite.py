@@ -16,10 +16,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Executable, Table, select
+from sqlalchemy import Connection, CursorResult, Executable, Table
 
 from shared.clock import Clock, SystemClock
-from shared.db.bulk import Conflict, Shape, first_by_key, on_conflict, shape_of, sorted_by_key
+from shared.db.bulk import Conflict, Shape, by_key, first_by_key, on_conflict, shape_of, sorted_by_key
 from shared.db.group_commit import GroupCommit, Wake
 from shared.db.port import AnyRow, DatabaseUnavailable
 from shared.db.sqlite_link import Closing, Link, Threads, lock_file, outside_faults
@@ -148,7 +148,7 @@ class SqliteTx:
 
     async def lock(self, table: Table, key: dict[str, Any], shared: bool = False) -> AnyRow | None:
         """Return one row: the one writer holds it anyway."""
-        return await self.row(select(table).where(*(table.c[name] == value for name, value in key.items())))
+        return await self.row(by_key(table, tuple(key)), {f"key_{name}": value for name, value in key.items()})
 
     async def wake(self, channel: str, payload: str) -> None:
         """Wake listeners once the group has committed."""

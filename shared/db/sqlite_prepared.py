@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Delete, Executable, Select
+from sqlalchemy import Delete, Executable, Select, Update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import result_tuple
 
@@ -69,7 +69,7 @@ _seen: WeakKeyDictionary[Executable, Prepared | None] = WeakKeyDictionary()
 
 def prepared(statement: Executable) -> Prepared | None:
     """Return a statement prepared, from its second time on; None for those that SQLAlchemy has to run."""
-    if not isinstance(statement, Select | Delete):
+    if not isinstance(statement, Select | Delete | Update):
         return None
     if statement not in _seen:
         _seen[statement] = None
@@ -80,11 +80,14 @@ def prepared(statement: Executable) -> Prepared | None:
     return known
 
 
-def _prepare(statement: Select[Any] | Delete) -> Prepared | None:
+def _prepare(statement: Select[Any] | Delete | Update) -> Prepared | None:
     compiled = statement.compile(dialect=_DIALECT)
     names: Sequence[str] = compiled.positiontup or ()
     parameters = [compiled.binds[name] for name in names]
     if any(one.expanding or one.literal_execute or one.callable for one in parameters):
+        return None
+    if isinstance(statement, Update) and any(one.required and one.key in statement.table.c for one in parameters):
+        # Its columns to set are told by the parameters of each execution.
         return None
     binds = [
         _Bind(name, one.value, one.required, one.type.dialect_impl(_DIALECT).bind_processor(_DIALECT))

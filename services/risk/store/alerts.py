@@ -3,14 +3,26 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import and_, func, select, tuple_
+from sqlalchemy import and_, bindparam, func, select, tuple_
 
 from services.risk.store.tables import ALERT, ALERT_REVISION
-from shared.db.among import among
+from shared.db.among import among, among_given
 from shared.db.port import Tx
 from shared.kernel.days import Day
 
 ALERT_COLUMNS = tuple(column.name for column in ALERT.columns)
+_OF_CAUSES = select(ALERT).where(among_given(ALERT.c.cause_id, "causes")).order_by(ALERT.c.cause_id, ALERT.c.episode)
+_FEED = (
+    select(ALERT_REVISION)
+    .where(ALERT_REVISION.c.book == bindparam("of"), ALERT_REVISION.c.feed > bindparam("after"))
+    .order_by(ALERT_REVISION.c.feed)
+    .limit(bindparam("most"))
+)
+_OPEN = (
+    select(ALERT.c.level, func.count())
+    .where(ALERT.c.book == bindparam("of"), ALERT.c.state == "open")
+    .group_by(ALERT.c.level)
+)
 
 
 class AlertRow(NamedTuple):
@@ -66,9 +78,7 @@ class Wanted(NamedTuple):
 
 async def alerts_of_causes(tx: Tx, cause_ids: Iterable[str]) -> list[AlertRow]:
     """Return every alert that these causes ever had, by cause and episode."""
-    rows = await tx.rows(
-        select(ALERT).where(among(ALERT.c.cause_id, cause_ids)).order_by(ALERT.c.cause_id, ALERT.c.episode)
-    )
+    rows = await tx.rows(_OF_CAUSES, {"causes": list(cause_ids)})
     return [AlertRow(*row) for row in rows]
 
 
@@ -153,16 +163,11 @@ async def feed_of_book(tx: Tx, book: str, after: int, limit: int) -> list[Revisi
 
     The numbers rise in the order of commits, so a reader that comes back misses none.
     """
-    table = ALERT_REVISION.c
-    rows = await tx.rows(
-        select(ALERT_REVISION).where(table.book == book, table.feed > after).order_by(table.feed).limit(limit)
-    )
+    rows = await tx.rows(_FEED, {"of": book, "after": after, "most": limit})
     return [RevisionRow(*row) for row in rows]
 
 
 async def count_open(tx: Tx, book: str) -> dict[str, int]:
     """Return the number of open alerts of a book by level."""
-    rows = await tx.rows(
-        select(ALERT.c.level, func.count()).where(ALERT.c.book == book, ALERT.c.state == "open").group_by(ALERT.c.level)
-    )
+    rows = await tx.rows(_OPEN, {"of": book})
     return {row.level: row[1] for row in rows}

@@ -4,15 +4,25 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 
 from services.risk.domain.book import BookTerms
 from services.risk.store.tables import BOOK, BOOK_PARTITION, CLOSE, EVALUATOR, MARK
+from shared.db.among import among_given
 from shared.db.port import Tx
 from shared.kernel.days import Day, Month, month_of
 
 _ENCODER = msgspec.msgpack.Encoder()
 _TERMS = msgspec.msgpack.Decoder(BookTerms)
+
+_NAMED = select(BOOK).where(among_given(BOOK.c.book, "names"))
+_LANES = select(BOOK_PARTITION).where(BOOK_PARTITION.c.book == bindparam("of"))
+_EVALUATOR = select(EVALUATOR).where(EVALUATOR.c.book == bindparam("of"))
+_MARKED = (
+    select(EVALUATOR.c.book)
+    .where(select(MARK.c.book).where(MARK.c.book == EVALUATOR.c.book).exists())
+    .order_by(EVALUATOR.c.book)
+)
 
 
 class Book(NamedTuple):
@@ -31,6 +41,17 @@ class Evaluator(NamedTuple):
     evaluated_through: Day
     final_month: Month
     feed: int
+
+
+_SAVE = (
+    update(EVALUATOR)
+    .where(
+        EVALUATOR.c.book == bindparam("of"),
+        EVALUATOR.c.owner == bindparam("held_owner"),
+        EVALUATOR.c.epoch == bindparam("held_epoch"),
+    )
+    .values({name: bindparam(f"new_{name}") for name in Evaluator._fields})
+)
 
 
 def _book(row: Row[Any]) -> Book:
@@ -53,7 +74,7 @@ async def add_book(tx: Tx, terms: BookTerms, time_zone: str, known_at_us: int, p
 
 async def books_named(tx: Tx, names: Iterable[str]) -> dict[str, Book]:
     """Return the books of these names that are known."""
-    rows = await tx.rows(select(BOOK).where(BOOK.c.book.in_(list(names))))
+    rows = await tx.rows(_NAMED, {"names": list(names)})
     return {row.book: _book(row) for row in rows}
 
 
@@ -87,7 +108,7 @@ async def close_lanes(tx: Tx, partition: int, closes: Sequence[tuple[str, Day, i
 
 async def lanes_closed(tx: Tx, book: str) -> dict[int, tuple[Day, int]]:
     """Return how far each lane is closed, and since when that is known."""
-    rows = await tx.rows(select(BOOK_PARTITION).where(BOOK_PARTITION.c.book == book))
+    rows = await tx.rows(_LANES, {"of": book})
     return {row.partition: (row.closed_through, row.known_at) for row in rows}
 
 
@@ -156,12 +177,8 @@ async def lock_evaluator(tx: Tx, book: str) -> Evaluator | None:
 
 async def save_evaluator(tx: Tx, book: str, held: Evaluator, after: Evaluator) -> bool:
     """Write how far a book is evaluated, by compare-and-swap with owner and epoch as held; False = fenced."""
-    touched = await tx.execute(
-        update(EVALUATOR)
-        .where(EVALUATOR.c.book == book, EVALUATOR.c.owner == held.owner, EVALUATOR.c.epoch == held.epoch)
-        .values(**after._asdict())
-    )
-    return touched == 1
+    new = {f"new_{name}": value for name, value in after._asdict().items()}
+    return await tx.execute(_SAVE, {"of": book, "held_owner": held.owner, "held_epoch": held.epoch, **new}) == 1
 
 
 async def last_feed(tx: Tx, book: str) -> int:
@@ -180,12 +197,10 @@ async def move_feed(tx: Tx, book: str, feed: int) -> None:
 
 async def evaluator_of(tx: Tx, book: str) -> Evaluator | None:
     """Return a book's evaluator as it stands."""
-    row = await tx.row(select(EVALUATOR).where(EVALUATOR.c.book == book))
+    row = await tx.row(_EVALUATOR, {"of": book})
     return None if row is None else _evaluator(row)
 
 
 async def books_with_marks(tx: Tx) -> list[str]:
     """Return the books that have something to evaluate."""
-    marked = select(MARK.c.book).where(MARK.c.book == EVALUATOR.c.book).exists()
-    rows = await tx.rows(select(EVALUATOR.c.book).where(marked).order_by(EVALUATOR.c.book))
-    return [row.book for row in rows]
+    return [row.book for row in await tx.rows(_MARKED)]

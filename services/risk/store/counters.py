@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, func, select
+from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, func, select
 
 from services.risk.store.tables import COUNTER, COUNTER_MONTH, TALLY
-from shared.db.among import among
+from shared.db.among import among_given
 from shared.db.port import Tx
 from shared.kernel.days import Day, Month, month_of, month_start
 from shared.kernel.ids import hashed_id
@@ -24,6 +24,28 @@ Sums = dict[tuple[str, str, str], int]
 _DAY_COLUMNS = ("tally", "day", "partition", "value")
 _MONTH_COLUMNS = ("tally", "month", "partition", "value")
 _TALLY_COLUMNS = ("id", "book", "segment", "measure", "currency")
+
+_WANTED = and_(
+    TALLY.c.book == bindparam("of"), among_given(TALLY.c.segment, "segments"), among_given(TALLY.c.measure, "measures")
+)
+
+
+def _sums_by(table: Table, period: ColumnElement[Any]) -> Select[Any]:
+    return (
+        select(period, TALLY.c.segment, TALLY.c.currency, TALLY.c.measure, func.sum(table.c.value))
+        .join(table, table.c.tally == TALLY.c.id)
+        .where(_WANTED, period >= bindparam("first"), period <= bindparam("last"))
+        .group_by(period, TALLY.c.id)
+    )
+
+
+_BY_DAY, _BY_MONTH = _sums_by(COUNTER, COUNTER.c.day), _sums_by(COUNTER_MONTH, COUNTER_MONTH.c.month)
+_BEFORE = (
+    select(TALLY.c.segment, TALLY.c.currency, TALLY.c.measure, func.sum(COUNTER_MONTH.c.value))
+    .join(COUNTER_MONTH, COUNTER_MONTH.c.tally == TALLY.c.id)
+    .where(_WANTED, COUNTER_MONTH.c.month < bindparam("month_after"))
+    .group_by(TALLY.c.id)
+)
 
 
 @lru_cache(maxsize=65_536)
@@ -64,41 +86,28 @@ async def month_sums(
     tx: Tx, book: str, segments: Sequence[str], measures: Iterable[str], months: tuple[Month, Month]
 ) -> dict[Month, Sums]:
     """Return the sums of each month from the first to the last one that have rows."""
-    month = COUNTER_MONTH.c.month
-    return await _sums_by(tx, COUNTER_MONTH, month, _among(book, segments, measures), months)
+    return await _sums(tx, _BY_MONTH, _wanted(book, segments, measures), months)
 
 
 async def day_sums(
     tx: Tx, book: str, segments: Sequence[str], measures: Iterable[str], days: tuple[Day, Day]
 ) -> dict[Day, Sums]:
     """Return the sums of each day from the first to the last one that have rows."""
-    return await _sums_by(tx, COUNTER, COUNTER.c.day, _among(book, segments, measures), days)
+    return await _sums(tx, _BY_DAY, _wanted(book, segments, measures), days)
 
 
 async def sums_before(tx: Tx, book: str, segments: Sequence[str], measures: Iterable[str], month: Month) -> Sums:
     """Return the sums of all months before a month: the level at its start."""
-    rows = await tx.rows(
-        select(TALLY.c.segment, TALLY.c.currency, TALLY.c.measure, func.sum(COUNTER_MONTH.c.value))
-        .join(COUNTER_MONTH, COUNTER_MONTH.c.tally == TALLY.c.id)
-        .where(_among(book, segments, measures), COUNTER_MONTH.c.month < month)
-        .group_by(TALLY.c.id)
-    )
+    rows = await tx.rows(_BEFORE, {**_wanted(book, segments, measures), "month_after": month})
     return {(segment, currency, measure): int(value) for segment, currency, measure, value in rows}
 
 
-def _among(book: str, segments: Sequence[str], measures: Iterable[str]) -> ColumnElement[bool]:
-    return and_(TALLY.c.book == book, among(TALLY.c.segment, segments), among(TALLY.c.measure, measures))
+def _wanted(book: str, segments: Sequence[str], measures: Iterable[str]) -> dict[str, Any]:
+    return {"of": book, "segments": list(segments), "measures": list(measures)}
 
 
-async def _sums_by(
-    tx: Tx, table: Table, period: ColumnElement[Any], among_tallies: ColumnElement[bool], periods: tuple[int, int]
-) -> dict[int, Sums]:
-    rows = await tx.rows(
-        select(period, TALLY.c.segment, TALLY.c.currency, TALLY.c.measure, func.sum(table.c.value))
-        .join(table, table.c.tally == TALLY.c.id)
-        .where(among_tallies, period >= periods[0], period <= periods[1])
-        .group_by(period, TALLY.c.id)
-    )
+async def _sums(tx: Tx, statement: Select[Any], wanted: dict[str, Any], periods: tuple[int, int]) -> dict[int, Sums]:
+    rows = await tx.rows(statement, {**wanted, "first": periods[0], "last": periods[1]})
     found: dict[int, Sums] = {}
     for number, segment, currency, measure, value in rows:
         found.setdefault(number, {})[segment, currency, measure] = int(value)

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, bindparam, func, select
 
 from services.risk.store.tables import LEDGER
-from shared.db.among import among
+from shared.db.among import among, among_given
 from shared.db.port import Tx
 from shared.kernel.days import Day
 
@@ -22,6 +22,13 @@ _FOLDED = (
     LEDGER.c.target,
     LEDGER.c.body,
     LEDGER.c.received_at,
+)
+
+_ORDER = (LEDGER.c.subject, LEDGER.c.value_date, LEDGER.c.known_at, LEDGER.c.event_id)
+_OF_SUBJECTS = select(*_FOLDED).where(among_given(LEDGER.c.subject, "subjects")).order_by(*_ORDER)
+_KNOWN_BY = _OF_SUBJECTS.where(LEDGER.c.known_at <= bindparam("known_by"))
+_LAST_DATE = select(func.max(LEDGER.c.value_date)).where(
+    LEDGER.c.book == bindparam("of"), LEDGER.c.value_date <= bindparam("up_to")
 )
 
 
@@ -47,19 +54,19 @@ async def subjects_of(tx: Tx, event_ids: Iterable[str]) -> dict[str, tuple[str, 
 
 async def facts_of(tx: Tx, subjects: Iterable[str], known_at_us: int | None = None) -> dict[str, list[Row[Any]]]:
     """Return the facts of each subject in their order (D4), only those known by `known_at_us` when it is given."""
-    statement = select(*_FOLDED).where(among(LEDGER.c.subject, subjects))
+    wanted: dict[str, Any] = {"subjects": list(subjects)}
+    statement = _OF_SUBJECTS
     if known_at_us is not None:
-        statement = statement.where(LEDGER.c.known_at <= known_at_us)
-    statement = statement.order_by(LEDGER.c.subject, LEDGER.c.value_date, LEDGER.c.known_at, LEDGER.c.event_id)
+        statement, wanted["known_by"] = _KNOWN_BY, known_at_us
     found: dict[str, list[Row[Any]]] = {}
-    for row in await tx.rows(statement):
+    for row in await tx.rows(statement, wanted):
         found.setdefault(row.subject, []).append(row)
     return found
 
 
 async def last_value_date(tx: Tx, book: str, day: Day) -> Day | None:
     """Return the latest value date of a book's facts up to a day."""
-    row = await tx.row(select(func.max(LEDGER.c.value_date)).where(LEDGER.c.book == book, LEDGER.c.value_date <= day))
+    row = await tx.row(_LAST_DATE, {"of": book, "up_to": day})
     return None if row is None else row[0]
 
 

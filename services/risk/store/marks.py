@@ -3,12 +3,26 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import Row, bindparam, delete, func, select
 
 from services.risk.store.tables import ANOMALY, MARK
-from shared.db.among import among
+from shared.db.among import among, among_given
 from shared.db.port import Tx
 from shared.kernel.days import Day
+
+_ORIGINS = (
+    select(MARK.c.origin)
+    .where(MARK.c.book == bindparam("of"))
+    .distinct()
+    .order_by(MARK.c.origin)
+    .limit(bindparam("most"))
+)
+_MARKS = (
+    select(MARK)
+    .where(MARK.c.book == bindparam("of"), MARK.c.origin.in_(_ORIGINS))
+    .order_by(MARK.c.origin, MARK.c.segment, MARK.c.dirty_from)
+)
+_DROP = delete(MARK).where(MARK.c.book == bindparam("of"), among_given(MARK.c.origin, "origins"))
 
 EVERY_SEGMENT = "*"
 """A mark on all segments of a book."""
@@ -36,18 +50,13 @@ async def add_marks(tx: Tx, marks: Sequence[Mark]) -> None:
 
 async def marks_of(tx: Tx, book: str, origins: int) -> list[Mark]:
     """Return all marks of so many origins of a book."""
-    first = select(MARK.c.origin).where(MARK.c.book == book).distinct().order_by(MARK.c.origin).limit(origins)
-    rows = await tx.rows(
-        select(MARK)
-        .where(MARK.c.book == book, MARK.c.origin.in_(first))
-        .order_by(MARK.c.origin, MARK.c.segment, MARK.c.dirty_from)
-    )
+    rows = await tx.rows(_MARKS, {"of": book, "most": origins})
     return [Mark(*row) for row in rows]
 
 
 async def drop_marks(tx: Tx, book: str, origins: Iterable[str]) -> None:
     """Delete all marks of these origins: they have been looked at."""
-    await tx.execute(delete(MARK).where(MARK.c.book == book, among(MARK.c.origin, origins)))
+    await tx.execute(_DROP, {"of": book, "origins": list(origins)})
 
 
 async def count_marks(tx: Tx, book: str | None) -> int:

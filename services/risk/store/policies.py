@@ -14,6 +14,7 @@ from shared.kernel.days import Day
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(Policy).decode
 _COLUMNS = tuple(column.name for column in POLICY.columns)
+_HISTORY = select(POLICY.c.version, POLICY.c.known_at, POLICY.c.body).order_by(POLICY.c.name, POLICY.c.version)
 
 
 class Applied(NamedTuple):
@@ -50,9 +51,7 @@ async def versions_of(tx: Tx, name: str) -> list[Applied]:
 
 async def policy_history(tx: Tx) -> list[PolicyVersion]:
     """Return all versions of all policies."""
-    rows = await tx.rows(
-        select(POLICY.c.version, POLICY.c.known_at, POLICY.c.body).order_by(POLICY.c.name, POLICY.c.version)
-    )
+    rows = await tx.rows(_HISTORY)
     return [PolicyVersion(_DECODE(row.body), row.version, moment_of(row.known_at)) for row in rows]
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Row, and_, select
+from sqlalchemy import Row, bindparam, select
 
 from services.risk.store.tables import INDICATOR_VALUE
-from shared.db.among import among
+from shared.db.among import among_given
 from shared.db.port import Tx
 from shared.kernel.days import Day
 
@@ -53,6 +53,18 @@ class Published(NamedTuple):
 _COLUMNS = tuple(column.name for column in INDICATOR_VALUE.columns)
 _T = INDICATOR_VALUE.c
 _PARTS = msgspec.json.Decoder(dict[str, int])
+_IN_PERIODS = (
+    select(INDICATOR_VALUE)
+    .where(
+        _T.book == bindparam("of"),
+        among_given(_T.indicator, "indicators"),
+        among_given(_T.segment, "segments"),
+        _T.period_kind == bindparam("kind"),
+        _T.period >= bindparam("first"),
+        _T.period <= bindparam("last"),
+    )
+    .order_by(_T.indicator, _T.basis, _T.currency, _T.segment, _T.period, _T.revision)
+)
 
 
 async def add_values(tx: Tx, book: str, values: Sequence[Published]) -> None:
@@ -87,22 +99,16 @@ async def latest_values(
     tx: Tx, book: str, indicators: Iterable[str], segments: Iterable[str], kind: str, periods: tuple[int, int]
 ) -> dict[SeriesKey, dict[int, Published]]:
     """Return the last revision of each value of these indicators and segments, in a range of periods."""
-    statement = (
-        select(INDICATOR_VALUE)
-        .where(
-            and_(
-                _T.book == book,
-                among(_T.indicator, indicators),
-                among(_T.segment, segments),
-                _T.period_kind == kind,
-                _T.period >= periods[0],
-                _T.period <= periods[1],
-            )
-        )
-        .order_by(_T.indicator, _T.basis, _T.currency, _T.segment, _T.period, _T.revision)
-    )
+    wanted = {
+        "of": book,
+        "indicators": list(indicators),
+        "segments": list(segments),
+        "kind": kind,
+        "first": periods[0],
+        "last": periods[1],
+    }
     found: dict[SeriesKey, dict[int, Published]] = {}
-    for row in await tx.rows(statement):
+    for row in await tx.rows(_IN_PERIODS, wanted):
         one = _published(row)
         found.setdefault(one.key, {})[one.period] = one
     return found

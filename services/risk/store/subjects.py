@@ -3,16 +3,36 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, Select, Table, select, update
 
 from services.risk.store.tables import CLIENT, LOAN, PROJECT
-from shared.db.among import among
+from shared.db.among import among_given
 from shared.db.port import Tx
 from shared.kernel.days import Day
 
 LOAN_COLUMNS = tuple(column.name for column in LOAN.columns)
 PROJECT_COLUMNS = tuple(column.name for column in PROJECT.columns)
 CLIENT_COLUMNS = tuple(column.name for column in CLIENT.columns)
+
+_CLIENTS = select(CLIENT).where(among_given(CLIENT.c.client, "names"))
+
+
+def _kept_in(table: Table) -> Select[Any]:
+    return select(table.c.subject, table.c.client, table.c.state).where(among_given(table.c.subject, "subjects"))
+
+
+_LOANS_KEPT, _PROJECTS_KEPT = _kept_in(LOAN), _kept_in(PROJECT)
+
+
+def _of_clients(table: Table) -> Select[Any]:
+    return (
+        select(table.c.book, table.c.client, table.c.subject)
+        .where(among_given(table.c.client, "names"))
+        .order_by(table.c.subject)
+    )
+
+
+_OF_CLIENTS = (_of_clients(LOAN), _of_clients(PROJECT))
 
 
 class Kept(NamedTuple):
@@ -36,15 +56,13 @@ class ClientRow(NamedTuple):
 
 async def loans_kept(tx: Tx, subjects: Iterable[str]) -> dict[str, Kept]:
     """Return the loans of these subjects that are kept."""
-    rows = await tx.rows(select(LOAN.c.subject, LOAN.c.client, LOAN.c.state).where(among(LOAN.c.subject, subjects)))
+    rows = await tx.rows(_LOANS_KEPT, {"subjects": list(subjects)})
     return {row[0]: Kept(row[1], row[2]) for row in rows}
 
 
 async def projects_kept(tx: Tx, subjects: Iterable[str]) -> dict[str, Kept]:
     """Return the projects of these subjects that are kept."""
-    rows = await tx.rows(
-        select(PROJECT.c.subject, PROJECT.c.client, PROJECT.c.state).where(among(PROJECT.c.subject, subjects))
-    )
+    rows = await tx.rows(_PROJECTS_KEPT, {"subjects": list(subjects)})
     return {row[0]: Kept(row[1], row[2]) for row in rows}
 
 
@@ -63,7 +81,7 @@ async def save_projects(tx: Tx, rows: Sequence[Sequence[Any]]) -> None:
 async def clients_kept(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], ClientRow]:
     """Return the clients of these (book, client) that are kept."""
     wanted = set(keys)
-    rows = await tx.rows(select(CLIENT).where(among(CLIENT.c.client, sorted({client for _, client in wanted}))))
+    rows = await tx.rows(_CLIENTS, {"names": sorted({client for _, client in wanted})})
     return {(row.book, row.client): ClientRow(*row) for row in rows if (row.book, row.client) in wanted}
 
 
@@ -78,12 +96,8 @@ async def subjects_of_clients(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[t
     wanted = set(keys)
     names = sorted({client for _, client in wanted})
     found: dict[tuple[str, str], list[str]] = {}
-    for table in (LOAN, PROJECT):
-        rows = await tx.rows(
-            select(table.c.book, table.c.client, table.c.subject)
-            .where(among(table.c.client, names))
-            .order_by(table.c.subject)
-        )
+    for statement in _OF_CLIENTS:
+        rows = await tx.rows(statement, {"names": names})
         for book, client, subject in rows:
             if (book, client) in wanted:
                 found.setdefault((book, client), []).append(subject)
