@@ -11,6 +11,7 @@ from tocsin.commands import (
     alerts,
     books,
     close,
+    contacts,
     demo,
     indicators,
     keys,
@@ -38,6 +39,7 @@ app.command("demo", short_help="See it on real loans and projects, from nothing.
 app.command("replay", short_help="Send a tape in time order and close its days.")(replay.replay)
 app.command("import", short_help="Send a tape into a book, without closing days.")(replay.import_)
 app.add_typer(books.app, name="books")
+app.add_typer(contacts.app, name="contacts")
 app.command("close", short_help="Close a day of a book.")(close.close)
 app.add_typer(alerts.app, name="alerts")
 app.command("indicators", short_help="Print the series of an indicator.")(indicators.indicators)

@@ -160,6 +160,11 @@ class Client:
             headers["if-match"] = if_match
         return _decoded(self._send("POST", path, content=msgspec.json.encode(body or {}), headers=headers))
 
+    def put(self, path: str, body: object) -> Json:
+        """Send JSON that replaces what is there; the same again has no effect by itself."""
+        headers = {"content-type": "application/json"}
+        return _decoded(self._send("PUT", path, content=msgspec.json.encode(body), headers=headers))
+
     def post_bytes(self, path: str, content: bytes, media_type: str) -> Json:
         """Send a body whose repetition has no second effect by itself."""
         return _decoded(self._send("POST", path, content=content, headers={"content-type": media_type}))

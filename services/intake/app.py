@@ -34,7 +34,7 @@ def build(settings: IntakeSettings, platform: Platform, database: Database) -> S
         wake_relay=bell,
         subscriptions=(_facts(desk, platform),),
         workers=(Worker("intake housekeeping", Housekeeping(database, desk, platform.clock).run),),
-        publishes=(Topic.INTAKE,),
+        publishes=(Topic.INTAKE, Topic.CONTACTS),
     )
 
 

@@ -101,6 +101,20 @@ def test_import_sends_into_a_book_that_exists_and_a_dry_run_only_checks(
     assert (sent["outcomes"], sent["closes"]) == ({"accepted": 10}, 0)
 
 
+def test_a_contact_is_put_for_a_client_that_is_known(served: Served) -> None:
+    assert served.run("books", "open", "people", "--first-day", "2020-01-01").code == 0
+    put = ("contacts", "put", "C1", "--book", "people", "--email", "c1@example.com", "--consent", "survey")
+    nobody = served.run(*put)
+    assert (nobody.code, "No such client (404)" in nobody.err) == (1, True)
+    with served.client() as client:
+        told = {"book": "people", "client": "C1", "kind": "person", "value_date": "2020-01-01"}
+        client.post("/intake/v1/clients", told)
+    assert served.run(*put, "--json").json()["effect"] == "changed"
+    assert served.run(*put, "--json").json() == {"book": "people", "client": "C1", "version": 1, "effect": "none"}
+    wrong = served.run("contacts", "put", "C1", "--book", "people", "--email", "c1", "--consent", "ads")
+    assert (wrong.code, "/points/0/address" in wrong.err, "/consents/0/purpose" in wrong.err) == (1, True, True)
+
+
 def test_books_are_listed_shown_and_closed(served: Served) -> None:
     opened = served.run("books", "open", "plain", "--first-day", "2020-01-01", "--tolerance", "1.00", "--json").json()
     assert (opened["book"], opened["tolerance"]) == ("plain", {"USD": "1.00"})

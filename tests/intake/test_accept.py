@@ -166,12 +166,20 @@ async def test_a_clash_is_kept_for_a_person(small_house: House, sent: dict[str, 
     assert (again.outcome, again.reasons) == ("quarantined", [reason])
 
 
-async def test_an_implausible_forecast_is_kept_for_a_person(small_house: House) -> None:
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("project.reported", {"forecast_completion": "2133-01-01"}),
+        ("milestone.reported", {"milestone": "M", "forecast": "2133-01-01"}),
+        ("milestone.reported", {"milestone": "M", "baseline": "2133-01-01"}),
+    ],
+)
+async def test_an_implausible_forecast_is_kept_for_a_person(
+    small_house: House, name: str, said: dict[str, str]
+) -> None:
     await small_house.open_book()
     await small_house.take(client(), event("project", "project.registered", project="B", client="C1", currency="USD"))
-    (outcome,) = await small_house.take(
-        event("report", "project.reported", project="B", forecast_completion="2133-01-01")
-    )
+    (outcome,) = await small_house.take(event("report", name, project="B", **said))
     assert (outcome.outcome, outcome.reasons) == ("quarantined", ["implausible_forecast"])
 
 

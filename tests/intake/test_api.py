@@ -31,6 +31,7 @@ RESOURCES: list[tuple[str, dict[str, Any]]] = [
     ("/loans/L1/departures", {}),
     ("/projects", {"project": "B/1", "client": "C1", "currency": "USD"}),
     ("/projects/B/1/reports", {"forecast_completion": "2025-01-01", "phase": "Design", "budget": "1000000"}),
+    ("/projects/B/1/milestones", {"milestone": "M/1", "baseline": "2020-06-01", "actual": "2020-01-31"}),
     ("/corrections", {"fact": "P1"}),
 ]
 WHEN = {"book": "auto", "value_date": "2020-02-01"}
@@ -229,6 +230,11 @@ async def test_extension_attributes_are_no_fault(small_house: House) -> None:
         (loan(schedule={"kind": "given", "instalments": []}), {"/data/schedule/instalments"}),
         (event("r", "loan.restructured", loan="L"), {"/data/schedule"}),
         (event("r", "loan.restructured", loan="L", holiday_months=0), {"/data/holiday_months"}),
+        (event("m", "milestone.reported", project="B", milestone="M"), {"/data"}),
+        (
+            event("m", "milestone.reported", project="B", milestone="a b", baseline="1899-01-01", actual="2020-02-02"),
+            {"/data/milestone", "/data/baseline", "/data/actual"},
+        ),
     ],
 )
 async def test_everything_that_is_wrong_is_told_at_once(

@@ -47,11 +47,12 @@ async def put(log: EventLog, topic: str, *pairs: str, lane: int = 0) -> None:
 
 async def read_to(log: EventLog, topic: str, last: str, start_at: int = 0) -> list[Record]:
     """Read lane 0 from an offset up to the record with this value."""
+    found: list[Record] = []
     async with joined(log, topic, start_at={0: start_at}) as member:
-        found = await member.read(1)
-        while values(found)[-1] != last:
-            found += await member.read(1)
-    return [record for record in found if record.partition == 0]
+        # The other lane's records come in between, and perhaps last.
+        while last not in values(found):
+            found += [record for record in await member.read(1) if record.partition == 0]
+    return found
 
 
 async def compacted(log: EventLog, topic: str, gone: str) -> list[Record]:
@@ -63,8 +64,8 @@ async def compacted(log: EventLog, topic: str, gone: str) -> list[Record]:
     async with asyncio.timeout(COMPACTION_TIMEOUT_S):
         while True:
             turn += 1
-            await put(log, topic, f"clock={turn}")
-            found = await read_to(log, topic, str(turn))
+            await put(log, topic, f"clock=turn {turn}")
+            found = await read_to(log, topic, f"turn {turn}")
             if gone not in values(found):
                 return [record for record in found if record.key != b"clock"]
             await asyncio.sleep(0.2)

@@ -1,4 +1,4 @@
-"""Projects: registered, reported on."""
+"""Projects: registered, reported on as a whole and by milestone."""
 
 from fastapi import APIRouter
 
@@ -10,3 +10,6 @@ def add_routes(router: APIRouter, front: Front) -> None:
     """Add the routes under `/projects`."""
     add_post(router, front, "/projects", "tocsin.project.registered.v1", "Register a project")
     add_post(router, front, "/projects/{id}/reports", "tocsin.project.reported.v1", "Report on a project", "project")
+    add_post(
+        router, front, "/projects/{id}/milestones", "tocsin.milestone.reported.v1", "Report on a milestone", "project"
+    )

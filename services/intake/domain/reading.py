@@ -14,6 +14,8 @@ from shared.kernel.ids import hashed_id
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FORESEEN = ("forecast_completion", "forecast", "baseline")
+"""Fields of projects and milestones that say when something is to be done."""
 _EVENT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -86,7 +88,7 @@ def read_fact(fact_type: str, rule: Rule, fact: Any, source: str, latest_forecas
         needs.append(f"client {book} {into}")
     currency = getattr(fact, "currency", None) or ""
     refers = getattr(fact, rule.refers) if rule.refers else ""
-    forecast = getattr(fact, "forecast_completion", None)
+    foreseen = [day for name in _FORESEEN if (day := getattr(fact, name, None)) is not None]
     return Reading(
         type=fact_type,
         book=book,
@@ -101,7 +103,7 @@ def read_fact(fact_type: str, rule: Rule, fact: Any, source: str, latest_forecas
         refers_directly=refers if refers and _EVENT_ID.fullmatch(refers) else "",
         value_date=fact.value_date.toordinal(),
         known_at_us=None if fact.known_at is None else microseconds(fact.known_at),
-        held=HeldReason.IMPLAUSIBLE_FORECAST if forecast is not None and forecast > latest_forecast else None,
+        held=HeldReason.IMPLAUSIBLE_FORECAST if max(foreseen, default=latest_forecast) > latest_forecast else None,
     )
 
 

@@ -108,11 +108,27 @@ def _merge(fact: Fields, found: list[Finding]) -> None:
         found.append(Finding("/into", "a client is not merged into itself"))
 
 
+def _foreseen(fact: Fields, name: str, found: list[Finding]) -> None:
+    # What lies too late is not malformed: the plausibility limit holds it for a person (read_fact).
+    day = getattr(fact, name)
+    if day is not None and day < FIRST_DATE and (problem := date_problem(day)):
+        found.append(Finding(f"/{name}", problem))
+
+
+def _milestone(fact: Fields, found: list[Finding]) -> None:
+    _foreseen(fact, "baseline", found)
+    _foreseen(fact, "forecast", found)
+    actual = fact.actual
+    if actual is not None and (problem := date_problem(actual)):
+        found.append(Finding("/actual", problem))
+    elif actual is not None and fact.value_date is not None and actual > fact.value_date:
+        found.append(Finding("/actual", "a milestone is not achieved after the day of the report"))
+    if all(getattr(fact, name) is None for name in ("baseline", "forecast", "actual", "cancelled")):
+        found.append(Finding("", "give at least one of baseline, forecast, actual and cancelled"))
+
+
 def _report(fact: Fields, found: list[Finding]) -> None:
-    # A forecast that lies too late is not malformed: the plausibility limit holds it for a person (read_fact).
-    forecast = fact.forecast_completion
-    if forecast is not None and forecast < FIRST_DATE and (problem := date_problem(forecast)):
-        found.append(Finding("/forecast_completion", problem))
+    _foreseen(fact, "forecast_completion", found)
     if fact.phase is not None and (problem := word_problem(fact.phase)):
         found.append(Finding("/phase", problem))
     if fact.budget is not None and (problem := amount_problem(fact.budget, fact.currency, zero=True)):
@@ -139,6 +155,7 @@ RULES: Mapping[str, Rule] = {
     "tocsin.loan.left_book.v1": Rule("loan", _LOAN),
     "tocsin.project.registered.v1": Rule("project", ("project", "client"), True, checks=(_attributes,)),
     "tocsin.project.reported.v1": Rule("project", ("project",), checks=(_report,)),
+    "tocsin.milestone.reported.v1": Rule("project", ("project", "milestone"), checks=(_milestone,)),
     "tocsin.fact.corrected.v1": Rule("", (), refers="fact"),
 }
 """By CloudEvents type; a test holds the keys equal to the catalogue."""

@@ -4,7 +4,7 @@ The fast decoder stops at the first error; a caller wants all of them, each with
 """
 
 import types
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
@@ -84,6 +84,9 @@ def _value(value: Any, kind: Any, place: str, found: list[Finding]) -> Any:
     try:
         return msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as error:
+        if get_origin(kind) is Literal:
+            found.append(Finding(place, f"one of {', '.join(map(str, get_args(kind)))}"))
+            return None
         before = len(found)
         _inside(value, kind, place, found)
         if len(found) == before:

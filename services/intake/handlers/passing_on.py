@@ -1,4 +1,4 @@
-"""What leaves intake on `tocsin.intake`: accepted facts by client, books and closes one copy per lane (D3, D8)."""
+"""What leaves intake: accepted facts and contacts by client, books and closes one copy per lane (D3, D8)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -45,6 +45,23 @@ async def pass_on(tx: Tx, desk: Desk, accepted: Sequence[tuple[IncomingFact, Acc
         key = f"{reading.book}/{client}"
         rows.append(OutboxRow(fact.event_id, Topic.INTAKE, desk.lane(key), key, to_headers(envelope), fact.body))
     await outbox.put(tx, desk.house, rows)
+
+
+async def tell_of_client(tx: Tx, desk: Desk, event_id: str, message: Message, book: str, client: str) -> None:
+    """Put a message about a client into the outbox, under the client's key; its row is locked by the caller (D9)."""
+    envelope = Envelope(
+        id=event_id,
+        source=SOURCE,
+        type=message.type,
+        time=tx.now,
+        subject=client,
+        book=book,
+        client=client,
+        traceparent=telemetry.traceparent(),
+    )
+    key = f"{book}/{client}"
+    row = OutboxRow(event_id, message.topic, desk.lane(key), key, to_headers(envelope), msgspec.json.encode(message))
+    await outbox.put(tx, desk.house, [row])
 
 
 async def tell_all_lanes(tx: Tx, desk: Desk, identity: str, book: str, message: Message) -> None:

@@ -6,10 +6,11 @@ mistake and is told. The strict twins are made from the catalogue, so the two ca
 
 import types
 from collections.abc import Callable
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
+from services.intake.domain.contacts import EMAIL_LENGTH_MAX, NAME_LENGTH_MAX
 from services.intake.domain.findings import (
     AMOUNT_PATTERN,
     BOOK_PATTERN,
@@ -82,7 +83,7 @@ _AMOUNT = msgspec.Meta(pattern=AMOUNT_PATTERN, description="Decimal amount with 
 _WORD = msgspec.Meta(min_length=1, max_length=WORD_LENGTH_MAX)
 _CONSTRAINTS: dict[str, msgspec.Meta] = {
     "book": msgspec.Meta(pattern=BOOK_PATTERN, description="Id of the book"),
-    **dict.fromkeys(("client", "into", "loan", "project"), _ID),
+    **dict.fromkeys(("client", "into", "loan", "project", "milestone"), _ID),
     **dict.fromkeys(("repayment", "fact"), _REFERENCE),
     **dict.fromkeys(("amount", "principal", "budget"), _AMOUNT),
     "rate": msgspec.Meta(pattern=RATE_PATTERN, description="Yearly nominal rate as a fraction, 0 to 5"),
@@ -96,6 +97,10 @@ _CONSTRAINTS: dict[str, msgspec.Meta] = {
         tz=True, description="When the lender knew, with a time zone; when absent, when it was received"
     ),
     "value_date": msgspec.Meta(description="When it was true: a business date of the book"),
+    "name": msgspec.Meta(max_length=NAME_LENGTH_MAX, description="What to call the client in messages"),
+    "address": msgspec.Meta(
+        max_length=EMAIL_LENGTH_MAX, description="Of an e-mail: ASCII", extra_json_schema={"format": "email"}
+    ),
     "id": msgspec.Meta(
         min_length=1, max_length=ID_LENGTH_MAX, description="The producer's id of this fact; made when absent"
     ),
@@ -108,7 +113,7 @@ _CONSTRAINTS: dict[str, msgspec.Meta] = {
 def constrained(name: str, kind: Any) -> Any:
     """Return a field's type with the constraints that the OpenAPI documents tell; the rules hold at least those."""
     meta = _CONSTRAINTS.get(name)
-    if meta is None:
+    if meta is None or get_origin(kind) is Literal:
         return kind
     if get_origin(kind) in (Union, types.UnionType):
         return Union[tuple(one if one is type(None) else _annotated(one, meta) for one in get_args(kind))]  # noqa: UP007

@@ -71,6 +71,18 @@ KNOWN = Table(
 fact that names it and the fact that brings it meet, so that neither can miss the other (D11). A client's row is also
 what its transactions lock, so that its facts leave in one order (D9)."""
 
+CONTACT = Table(
+    "contact",
+    METADATA,
+    Column("book", Text, primary_key=True),
+    Column("client", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("salt", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+)
+"""Which version of a client's contact was put last, and what tells it from others; the contact itself is not kept
+(D19)."""
+
 QUARANTINE = Table(
     "quarantine",
     METADATA,

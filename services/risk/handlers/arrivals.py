@@ -28,6 +28,7 @@ _SUBJECT_FIELD = {
     facts.ClientMerged.type: CLIENT,
     facts.ProjectRegistered.type: PROJECT,
     facts.ProjectReported.type: PROJECT,
+    facts.MilestoneReported.type: PROJECT,
     facts.LoanDisbursed.type: LOAN,
     facts.LoanTakenOn.type: LOAN,
     facts.RepaymentReceived.type: LOAN,
