@@ -1,4 +1,4 @@
-"""Contacts (D19): passed on as versions under the client's key, kept nowhere, and no answer repeats what is personal."""
+"""Contacts (D19): versions under the client's key, kept nowhere; no answer repeats what is personal."""
 
 from typing import Any
 
