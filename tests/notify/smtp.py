@@ -43,7 +43,7 @@ class _Speaking(SMTP):
 
     def hang_up(self) -> None:
         if self.transport is not None:
-            self.transport.abort()
+            self.transport.close()
         if self._handler_coroutine is not None:
             self._handler_coroutine.cancel()
 
