@@ -7,8 +7,8 @@ from prometheus_client import Counter
 
 FACTS = Counter("tocsin_intake_facts_total", "Facts received, by what became of them", ["way", "outcome", "reason"])
 BOOKS_OPENED = Counter("tocsin_intake_books_opened_total", "Books opened")
-DAYS_CLOSED = Counter("tocsin_intake_days_closed_total", "Closes that moved a book's day")
 CONTACTS = Counter("tocsin_intake_contacts_total", "Contacts put, by what became of them", ["outcome"])
+CLOSES = Counter("tocsin_intake_closes_total", "Closes that moved a book's day")
 DISMISSED = Counter("tocsin_intake_dismissed_total", "Quarantined facts dismissed by a person")
 
 

@@ -7,6 +7,7 @@ So a record takes effect once, whoever crashes, stalls or comes back late.
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from shared.db import lanes
 from shared.db.port import DatabaseUnavailable
@@ -32,6 +33,8 @@ class Consumer:
         self._limits, self._health = limits, health
         self._subscriptions: dict[str, Subscription] = {one.topic: one for one in service.subscriptions}
         self._loops: dict[Partition, PartitionLoop] = {}
+        self._part, self._seen = health.part(service.name, "consumer"), health.part(service.name, "consumer", "log")
+        self._behind: dict[Partition, tuple[int, datetime]] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._stop = asyncio.Event()
 
@@ -44,7 +47,7 @@ class Consumer:
                 await self._check_partitions()
                 await self._read(stop, backoff)
             except (LogUnavailable, DatabaseUnavailable, lanes.PartitionsChanged) as error:
-                self._health.fail("consumer", str(error))
+                self._part.reason = str(error)
                 _log.warning("consumer_waits", service=self._service.name, reason=str(error))
                 await backoff.pause(stop)
 
@@ -64,7 +67,7 @@ class Consumer:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
                 await reader.start()
-                self._health.recover("consumer")
+                self._part.reason = ""
                 while not stop.is_set():
                     await self._read_once(reader)
                     backoff.reset()
@@ -73,7 +76,8 @@ class Consumer:
             raise group.exceptions[0] from group
         finally:
             self._tasks = None
-            self._loops.clear()
+            while self._loops:
+                self._forget(*self._loops.popitem())
             await reader.close()
 
     async def _read_once(self, reader: Reader) -> None:
@@ -81,7 +85,7 @@ class Consumer:
             batches = await reader.read_batch(self._limits.batch_records, _READ_TIMEOUT_S)
         except OffsetMissing as error:
             # What we have not seen is gone from the log: an incident that a person must look at, never a silent skip.
-            self._health.fail("log", f"events are missing: {error}")
+            self._seen.reason = f"events are missing: {error}"
             _log.error("offset_missing", service=self._service.name, reason=str(error))
             await Backoff(self._limits).pause(self._stop)
             return
@@ -113,18 +117,41 @@ class Consumer:
         for partition in partitions:
             loop = self._loops.pop(partition)
             await loop.close()
+            self._forget(partition, loop)
             subscription = self._subscriptions[partition.topic]
             if subscription.released is not None:
                 subscription.released(partition.number)
 
-    async def measure_lag(self) -> None:
+    async def measure_lag(self, now: datetime) -> None:
         """Set the lag gauges of the partitions that this process owns."""
         for topic in self._subscriptions:
             ends = await self._log.end_offsets(topic)
             for partition, loop in self._loops.items():
                 if partition.topic == topic:
                     lag = max(0, ends.get(partition.number, 0) - loop.next_offset)
-                    metrics.LAG_RECORDS.labels(self._service.name, topic, partition.number).set(lag)
+                    metrics.LAG_RECORDS.labels(self._service.name, *partition).set(lag)
+                    metrics.LAG_SECONDS.labels(self._service.name, *partition).set(self._lag_s(partition, lag, now))
+
+    def _lag_s(self, partition: Partition, lag: int, now: datetime) -> float:
+        """Return the age of the oldest record that is not digested; of one not read yet, since when it is known of."""
+        loop = self._loops[partition]
+        if not lag:
+            return 0.0
+        if (written_ms := loop.waiting_since_ms) is not None:
+            since = datetime.fromtimestamp(written_ms / 1_000, UTC)
+        else:
+            offset, since = self._behind.get(partition, (-1, now))
+            if offset != loop.next_offset:
+                since = now
+                self._behind[partition] = loop.next_offset, now
+        return max(0.0, (now - since).total_seconds())
+
+    def _forget(self, partition: Partition, loop: PartitionLoop) -> None:
+        """Let go of a partition with its series and its reasons: they are its next owner's affair."""
+        self._health.forget(loop.part)
+        self._behind.pop(partition, None)
+        for gauge in (metrics.LAG_RECORDS, metrics.LAG_SECONDS):
+            gauge.remove(self._service.name, *partition)
 
     async def report_positions(self) -> None:
         """Tell the broker where we are, for its own dashboards."""

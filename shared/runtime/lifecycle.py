@@ -17,6 +17,7 @@ import uvicorn
 from shared.db import migrate
 from shared.db.port import DatabaseUnavailable
 from shared.log.port import LogUnavailable
+from shared.runtime import metrics
 from shared.runtime.consume import Consumer
 from shared.runtime.health import Health
 from shared.runtime.http import make_app
@@ -26,6 +27,7 @@ from shared.security.keys import KeyRing
 from shared.telemetry import logger, within
 
 _MEASURE_EVERY_S = 2.0
+_ASK_EVERY_S = 10.0
 _DRAIN_S = 8.0
 _log = logger("lifecycle")
 
@@ -60,6 +62,7 @@ async def run(
     """Run until SIGTERM, SIGINT or `stop`; `started` is awaited once the port answers."""
     stop = stop or asyncio.Event()
     health = Health()
+    metrics.BUILD_INFO.labels(version).set(1)
     app = make_app(services, keys, health, version)
     server = _Server(
         uvicorn.Config(app, host=host, port=port, log_config=None, lifespan="off", timeout_graceful_shutdown=5),
@@ -77,7 +80,10 @@ async def run(
     for service in services:
         _watch(service, platform, health)
     async with asyncio.TaskGroup() as tasks:
-        work = [tasks.create_task(_measure(services, list(consumers.values()), platform, stop), name="measure")]
+        work = [
+            tasks.create_task(_measure(services, list(consumers.values()), platform, stop), name="measure"),
+            tasks.create_task(_measure_readiness(health, stop), name="measure readiness"),
+        ]
         for service in services:
             with within(service.name):
                 loops = _loops(service, consumers.get(service.name), platform, health)
@@ -142,24 +148,37 @@ def _watch(service: Service, platform: Platform, health: Health) -> None:
         other = [topic for topic, count in found.items() if count != platform.partitions]
         return f"not {platform.partitions} partitions (TOCSIN_PARTITIONS): {', '.join(other)}" if other else None
 
-    health.watch(f"{service.name} database", database)
-    health.watch(f"{service.name} migrations", migrations)
-    health.watch(f"{service.name} log", topics)
+    health.watch(service.name, "database", database)
+    health.watch(service.name, "migrations", migrations)
+    health.watch(service.name, "log", topics)
 
 
 async def _measure(
     services: Sequence[Service], consumers: Sequence[Consumer], platform: Platform, stop: asyncio.Event
 ) -> None:
+    """Set the gauges of outboxes and consumers; what cannot be reached keeps its figures until it can."""
     while not stop.is_set():
-        with contextlib.suppress(DatabaseUnavailable, LogUnavailable):
-            for service in services:
+        for service in services:
+            with contextlib.suppress(DatabaseUnavailable):
                 await measure_outbox(service, platform.clock)
-            for consumer in consumers:
-                await consumer.measure_lag()
+        for consumer in consumers:
+            with contextlib.suppress(LogUnavailable):
+                await consumer.measure_lag(platform.clock.now())
                 await consumer.report_positions()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_MEASURE_EVERY_S):
-                await stop.wait()
+        await _pause(_MEASURE_EVERY_S, stop)
+
+
+async def _measure_readiness(health: Health, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        for label, ready in (await health.components()).items():
+            metrics.READY.labels(*label).set(ready)
+        await _pause(_ASK_EVERY_S, stop)
+
+
+async def _pause(delay_s: float, stop: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(delay_s):
+            await stop.wait()
 
 
 def _tune_garbage_collection() -> None:

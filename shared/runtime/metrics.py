@@ -1,6 +1,11 @@
 """What the runtime itself measures, the same for every service."""
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+BUILD_INFO = Gauge("tocsin_build_info", "The version that runs; always 1", ["version"])
+READY = Gauge("tocsin_ready", "Whether a service can work with a component", ["service", "component"])
 
 REQUESTS = Counter("tocsin_http_requests_total", "HTTP requests answered", ["service", "method", "route", "status"])
 REQUEST_SECONDS = Histogram("tocsin_http_request_duration_seconds", "Time to answer", ["service", "method", "route"])
@@ -14,6 +19,11 @@ BATCH_RECORDS = Histogram(
 BATCH_SECONDS = Histogram("tocsin_consumer_batch_duration_seconds", "Time of one transaction", ["service", "topic"])
 LAG_RECORDS = Gauge(
     "tocsin_consumer_lag_records", "Records in the log not yet digested", ["service", "topic", "partition"]
+)
+LAG_SECONDS = Gauge(
+    "tocsin_consumer_lag_seconds",
+    "Age of the oldest record in the log not yet digested",
+    ["service", "topic", "partition"],
 )
 FENCED = Counter("tocsin_consumer_fenced_total", "Batches refused because another owner moved on", ["service", "topic"])
 RETRIES = Counter("tocsin_consumer_retries_total", "Batches tried again after a passing fault", ["service", "topic"])

@@ -45,8 +45,10 @@ class PartitionLoop:
     ) -> None:
         """Nothing happens until `claim`."""
         self._service, self._subscription, self._partition = service, subscription, partition
-        self._reader, self._owner, self._limits, self._health = reader, owner, limits, health
+        self._reader, self._owner, self._limits = reader, owner, limits
+        self.part = health.part(service.name, "partition", f"{partition.topic}/{partition.number}")
         self._queue: deque[Sequence[Record]] = deque()
+        self._in_work: Sequence[Record] = ()
         self._arrived = asyncio.Event()
         self._closed = False
         self._paused = False
@@ -57,10 +59,6 @@ class PartitionLoop:
         self._backoff = Backoff(limits)
         self.next_offset = 0
         self.task: asyncio.Task[None] | None = None
-
-    @property
-    def _name(self) -> str:
-        return f"partition {self._partition.topic}/{self._partition.number}"
 
     async def claim(self, stop: asyncio.Event) -> None:
         """Become the owner: a new epoch, the stored position, and the log read from there."""
@@ -73,13 +71,13 @@ class PartitionLoop:
                     if self._subscription.claimed is not None:
                         await self._subscription.claimed(tx, self._partition.number, claim.epoch)
             except DatabaseUnavailable as error:
-                self._health.fail(self._name, str(error))
+                self.part.reason = str(error)
                 await self._backoff.pause(stop)
                 continue
             self._epoch, self.next_offset = claim.epoch, claim.next_offset
             self._queue.clear()
             self._reader.seek(self._partition, self.next_offset)
-            self._health.recover(self._name)
+            self.part.reason = ""
             self._backoff.reset()
             return
 
@@ -90,6 +88,15 @@ class PartitionLoop:
         if len(self._queue) >= _QUEUED_BATCHES_MAX and not self._paused:
             self._paused = True
             self._reader.pause(self._partition)
+
+    @property
+    def waiting_since_ms(self) -> int | None:
+        """When the oldest record was written that has come and is not digested; None when there is none."""
+        for records in (self._in_work, *self._queue):
+            for record in records:
+                if record.offset >= self.next_offset:
+                    return record.timestamp_ms
+        return None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Digest until closed."""
@@ -102,6 +109,7 @@ class PartitionLoop:
             if self._paused and not self._queue:
                 self._paused = False
                 self._reader.resume(self._partition)
+            self._in_work = records
             await self.digest(records, stop)
 
     async def close(self) -> None:
@@ -137,7 +145,7 @@ class PartitionLoop:
             except DatabaseUnavailable as error:
                 # The commit may have happened: the stored position tells, so claim again before going on.
                 metrics.RETRIES.labels(self._service.name, self._partition.topic).inc()
-                self._health.fail(self._name, str(error))
+                self.part.reason = str(error)
                 await self._backoff.pause(stop)
                 await self.claim(stop)
                 return
@@ -211,7 +219,7 @@ class PartitionLoop:
         self.next_offset = records[-1].offset + 1
         self._recent.extend(False for _ in records)
         self._backoff.reset()
-        self._health.recover(self._name)
+        self.part.reason = ""
         name, topic = self._service.name, self._partition.topic
         metrics.RECORDS.labels(name, topic, self._partition.number).inc(len(records))
         metrics.BATCH_RECORDS.labels(name, topic).observe(len(records))
@@ -239,7 +247,7 @@ class PartitionLoop:
 
     async def _stand(self, reason: str, stop: asyncio.Event) -> None:
         """Stop this partition with its reason in `/readyz`, until the process is started again."""
-        self._health.fail(self._name, f"stopped: {reason}")
+        self.part.reason = f"stopped: {reason}"
         _log.error("partition_stopped", topic=self._partition.topic, partition=self._partition.number, reason=reason)
         self._reader.pause(self._partition)
         while not self._closed and not stop.is_set():

@@ -30,8 +30,9 @@ class Relay:
 
     def __init__(self, service: Service, log: EventLog, partitions: int, limits: Limits, health: Health) -> None:
         """`partitions` is the number of lanes of each topic."""
-        self._service, self._log, self._limits, self._health = service, log, limits, health
+        self._service, self._log, self._limits = service, log, limits
         self._lanes = [Partition(topic, number) for topic in service.publishes for number in range(partitions)]
+        self._parts = {lane: health.part(service.name, "relay", f"{lane.topic}/{lane.number}") for lane in self._lanes}
         self._bells = {lane: Bell() for lane in self._lanes}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -72,11 +73,11 @@ class Relay:
                         await self._drain_lane(lane, stop, backoff)
                     else:
                         # Another process has the lane: what kept this one from it is over.
-                        self._health.recover(f"relay {lane.topic}/{lane.number}")
+                        self._parts[lane].reason = ""
                         await self._bells[lane].wait(_POLL_S)
             except (DatabaseUnavailable, LogUnavailable) as error:
                 metrics.SEND_FAILURES.labels(self._service.name, lane.topic).inc()
-                self._health.fail(f"relay {lane.topic}/{lane.number}", str(error))
+                self._parts[lane].reason = str(error)
                 _log.warning("relay_waits", topic=lane.topic, partition=lane.number, reason=str(error))
                 await backoff.pause(stop)
 
@@ -84,7 +85,7 @@ class Relay:
         while not stop.is_set():
             sent = await self.send_once(lane)
             backoff.reset()
-            self._health.recover(f"relay {lane.topic}/{lane.number}")
+            self._parts[lane].reason = ""
             if not sent:
                 await self._bells[lane].wait(_POLL_S)
                 # Sending costs the same for one row and for many: let those of a moment go together.

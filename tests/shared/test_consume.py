@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from fastapi import APIRouter
+from prometheus_client import REGISTRY
 from sqlalchemy import Column, Integer, MetaData, Table, Text, select
 
 from shared.db import positions
@@ -70,10 +72,13 @@ class Letters:
         async with self.database.read() as tx:
             return (await positions.stored(tx, HOUSE, "letters", self.topic)).get(0, 0)
 
-    async def consume_until(self, done: Callable[[], Awaitable[bool]]) -> None:
+    def consumer(self) -> Consumer:
+        return Consumer(self.service(), self.log, "test", LIMITS, self.health)
+
+    async def consume_until(self, done: Callable[[], Awaitable[bool]], consumer: Consumer | None = None) -> None:
         """Run a consumer until `done`, looked at after each commit and at short intervals, at most ten seconds."""
         stop = asyncio.Event()
-        consumer = Consumer(self.service(), self.log, "test", LIMITS, self.health)
+        consumer = consumer or self.consumer()
         async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
             tasks.create_task(consumer.run(stop))
             while not await done():
@@ -235,7 +240,7 @@ async def test_a_missing_topic_is_waited_for(tmp_path: Path) -> None:
 
     async def done() -> bool:
         nonlocal created
-        if not created and "does not exist yet" in (await letters.health.reasons()).get("consumer", ""):
+        if not created and "does not exist yet" in (await letters.health.reasons()).get("letters consumer", ""):
             await log.create_topics({TOPIC: 1})
             await letters.send("a")
             created = True
@@ -245,3 +250,49 @@ async def test_a_missing_topic_is_waited_for(tmp_path: Path) -> None:
     assert created
     await log.close()
     await database.close()
+
+
+def lag_of(measure: str) -> float | None:
+    return REGISTRY.get_sample_value(measure, {"service": "letters", "topic": TOPIC, "partition": "0"})
+
+
+async def test_lag_is_told_in_records_and_seconds_and_no_more_when_the_partition_is_gone(letters: Letters) -> None:
+    consumer, seen = letters.consumer(), []
+
+    async def stuck(_batch: Batch) -> None:
+        raise DatabaseUnavailable("the database is away")
+
+    async def measured() -> bool:
+        await consumer.measure_lag(datetime.now(UTC) + timedelta(seconds=100))
+        seen.append((lag_of("tocsin_consumer_lag_records"), lag_of("tocsin_consumer_lag_seconds")))
+        if letters.trouble is not None and (seen[-1][1] or 0) > 99:
+            letters.trouble = None
+        return seen[-1] == (0, 0) and letters.trouble is None and await letters.seen() != []
+
+    letters.trouble = stuck
+    await letters.send("a", "b")
+    await letters.consume_until(measured, consumer)
+    records, age_s = max(one for one in seen if one[0] is not None)
+    assert records == 2
+    assert age_s is not None
+    assert 100 <= age_s < 110
+    assert lag_of("tocsin_consumer_lag_records") is lag_of("tocsin_consumer_lag_seconds") is None
+
+
+async def test_readiness_is_told_by_component(letters: Letters) -> None:
+    states: set[tuple[tuple[str, str], bool]] = set()
+
+    async def stuck(_batch: Batch) -> None:
+        raise DatabaseUnavailable("the database is away")
+
+    async def stood_and_went_on() -> bool:
+        states.update((await letters.health.components()).items())
+        if (("letters", "partition"), False) in states:
+            letters.trouble = None
+        return await letters.seen() == ["a"]
+
+    letters.trouble = stuck
+    await letters.send("a")
+    await letters.consume_until(stood_and_went_on)
+    assert {(("letters", "consumer"), True), (("letters", "partition"), True)} <= states
+    assert ("letters", "partition") not in await letters.health.components()

@@ -156,7 +156,7 @@ def _add_close(router: APIRouter, front: Front) -> None:
             if closed.outcome == "refused":
                 raise invalid(closed.findings)
             if closed.outcome == "closed":
-                metrics.DAYS_CLOSED.inc()
+                metrics.CLOSES.inc()
             told = CloseTold(book=book, day=asked.day.isoformat(), closed=True, effect=closed.outcome)
             return replied(told, 201 if closed.outcome == "closed" else 200)
 
