@@ -10,7 +10,7 @@ from services.intake.handlers.desk import Desk
 from services.intake.handlers.facts_in import Bounds
 from services.intake.settings import IntakeSettings
 from services.intake.store.tables import HOUSE, METADATA
-from services.intake.workers import Housekeeping
+from services.intake.workers import Housekeeping, Measuring
 from shared.db.port import Database, Tx
 from shared.events.base import Topic
 from shared.log.port import Record
@@ -33,7 +33,10 @@ def build(settings: IntakeSettings, platform: Platform, database: Database) -> S
         house=HOUSE,
         wake_relay=bell,
         subscriptions=(_facts(desk, platform),),
-        workers=(Worker("intake housekeeping", Housekeeping(database, desk, platform.clock).run),),
+        workers=(
+            Worker("housekeeping", Housekeeping(database, desk, platform.clock).run),
+            Worker("measuring", Measuring(database, platform.clock).run),
+        ),
         publishes=(Topic.INTAKE, Topic.CONTACTS),
     )
 

@@ -1,11 +1,15 @@
-"""Intake's timed loop: holds the process to its lanes once, then lets idempotency keys go when their day is over."""
+"""Intake's timed loops: one holds the process to its lanes and lets old idempotency keys go, one measures."""
 
 import asyncio
 from contextlib import suppress
 
 from sqlalchemy.exc import DBAPIError
 
+from services.intake import metrics
+from services.intake.domain.reading import microseconds
+from services.intake.domain.reasons import State
 from services.intake.handlers.desk import Desk
+from services.intake.store import quarantine
 from shared.clock import Clock
 from shared.db import idempotency
 from shared.db.port import Database, DatabaseUnavailable, Tx
@@ -13,6 +17,8 @@ from shared.telemetry import logger
 
 _RETRY_S = 1.0
 _PRUNE_EVERY_S = 3_600.0
+_MEASURE_EVERY_S = 15.0
+_HELD = (State.WAITING, State.QUARANTINED)
 _log = logger("intake")
 
 
@@ -42,3 +48,30 @@ class Housekeeping:
         """Do what is due; return how many keys went."""
         await self._desk.fix_lanes(tx)
         return await idempotency.prune(tx, self._desk.house, self._clock.now())
+
+
+class Measuring:
+    """Tells how much is held in quarantine, and for how long."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Nothing happens before `run`."""
+        self._database, self._clock = database, clock
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop`; what cannot be read now is read later."""
+        while not stop.is_set():
+            with suppress(DatabaseUnavailable, DBAPIError):
+                async with self._database.read() as tx:
+                    await self.tick(tx)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_MEASURE_EVERY_S):
+                    await stop.wait()
+
+    async def tick(self, tx: Tx) -> None:
+        """Set the gauges."""
+        held = await quarantine.count_held(tx)
+        now_us = microseconds(self._clock.now())
+        for state in _HELD:
+            count, oldest_us = held.get(state.value, (0, now_us))
+            metrics.QUARANTINE_FACTS.labels(state.value).set(count)
+            metrics.QUARANTINE_OLDEST_SECONDS.labels(state.value).set(max(0, now_us - oldest_us) / 1_000_000)

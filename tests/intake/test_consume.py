@@ -87,3 +87,16 @@ async def test_received_is_ledger_plus_quarantine(house: House) -> None:
     await house.consume(*(structured(one, offset) for offset, one in enumerate(records)))
     # One of the six is a repeat.
     assert len(await house.ledger()) + len(await house.quarantined()) == 5
+
+
+async def test_each_fact_goes_on_in_the_trace_it_came_with(house: House) -> None:
+    await house.open_book()
+    traces = {f"client C{number}": f"00-{number:032x}-{number:016x}-01" for number in (1, 2)}
+    records = [
+        one._replace(headers=(*one.headers, ("traceparent", trace.encode())))
+        for number, trace in enumerate(traces.values(), 1)
+        for one in [binary(client(f"C{number}"), number)]
+    ]
+    await house.consume(*records, binary(client("C3"), 3))
+    told = {sent.origin_id: sent.traceparent for _, sent in await house.sent() if sent.origin_id}
+    assert told == {**traces, "client C3": ""}

@@ -3,14 +3,15 @@
 import asyncio
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.intake.handlers.desk import Desk
 from services.intake.store.tables import HOUSE
-from services.intake.workers import Housekeeping
+from services.intake.workers import Housekeeping, Measuring
 from shared.db.lanes import PartitionsChanged
 from shared.db.port import Tx
 from shared.db.sqlite import open_sqlite
-from tests.intake.house import BOOK, BOUNDS, PARTITIONS, House
+from tests.intake.house import BOOK, BOUNDS, PARTITIONS, House, repayment
 
 
 async def test_idempotency_keys_go_after_a_day(house: House) -> None:
@@ -47,3 +48,16 @@ async def test_it_waits_for_a_database_that_is_not_migrated(house: House) -> Non
     stop.set()
     await running
     await database.close()
+
+
+async def test_what_is_held_is_told_by_state_and_age(house: House) -> None:
+    def told(measure: str) -> dict[str, float | None]:
+        return {state: REGISTRY.get_sample_value(measure, {"state": state}) for state in ("waiting", "quarantined")}
+
+    await house.open_book()
+    await house.take(repayment())
+    house.clock.advance(60)
+    async with house.database.read() as tx:
+        await Measuring(house.database, house.clock).tick(tx)
+    assert told("tocsin_intake_quarantine_facts") == {"waiting": 1, "quarantined": 0}
+    assert told("tocsin_intake_quarantine_oldest_seconds") == {"waiting": 60, "quarantined": 0}

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, and_, bindparam, delete, or_, select, tuple_, update
+from sqlalchemy import Row, and_, bindparam, delete, func, or_, select, tuple_, update
 
 from services.intake.domain.reasons import State
 from services.intake.store.tables import QUARANTINE, WAITING
@@ -103,6 +103,16 @@ async def page(tx: Tx, filters: dict[str, str], after: Cursor | None, limit: int
         same = and_(QUARANTINE.c.received_at == after.received_at, QUARANTINE.c.item > after.item)
         query = query.where(or_(QUARANTINE.c.received_at > after.received_at, same))
     return await tx.rows(query.order_by(QUARANTINE.c.received_at, QUARANTINE.c.item).limit(limit))
+
+
+async def count_held(tx: Tx) -> dict[str, tuple[int, int]]:
+    """Return by state how many items wait or are held, and when the oldest was received (microseconds since 1970)."""
+    rows = await tx.rows(
+        select(QUARANTINE.c.state, func.count(), func.min(QUARANTINE.c.received_at))
+        .where(QUARANTINE.c.state != State.DISMISSED.value)
+        .group_by(QUARANTINE.c.state)
+    )
+    return {state: (count, oldest_us) for state, count, oldest_us in rows}
 
 
 async def dismiss(tx: Tx, item: str, comment: str, settled_at_us: int) -> None:

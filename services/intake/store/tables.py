@@ -111,6 +111,7 @@ QUARANTINE = Table(
     Index("quarantine_age", "received_at", "item"),
     Index("quarantine_origin", "origin_id"),
     Index("quarantine_event", "event_id"),
+    Index("quarantine_held", "state", "received_at"),
 )
 """What came in and is not in the ledger (D11), with its bytes. An understood fact's item is its event id; anything else
 takes an id made of where it was read. Facts that go on leave this table for the ledger; dismissed ones stay, marked."""
