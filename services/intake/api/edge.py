@@ -132,7 +132,7 @@ def decoded(body: bytes, kind: type[T]) -> T:
         raise invalid(explain_json(body, kind, str(error))[1]) from None
 
 
-def refuse_unknown_parameters(request: Request) -> None:
+async def refuse_unknown_parameters(request: Request) -> None:
     """Refuse query parameters that a route does not have: a filter that is misspelt would silently filter nothing."""
     known = {one.alias for one in request.scope["route"].dependant.query_params}
     if unknown := sorted(set(request.query_params) - known):

@@ -17,7 +17,7 @@ from services.risk.store import alerts, series
 from services.risk.store.alerts import AlertRow
 from services.risk.store.series import Published, SeriesKey
 from shared.db.port import Tx
-from shared.kernel.days import FOREVER, month_of
+from shared.kernel.days import month_of
 from shared.kernel.ids import hashed_id
 
 _ENCODE = msgspec.msgpack.Encoder().encode
@@ -106,7 +106,7 @@ def _standing(row: AlertRow) -> StandingAlert:
 def _touched(task: Task, changed: set[SeriesKey]) -> list[Cause]:
     """Return the causes to look at: new values, new rules, or an open period that may be rated and moved."""
     every = causes_of(task.rules, task.segments, task.terms.base_currency)
-    if task.dirt.everything_from < FOREVER:
+    if task.dirt.everywhere:
         return every
     opened = task.closed_through > task.evaluator.evaluated_through
     return [

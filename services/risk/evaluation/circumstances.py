@@ -14,7 +14,7 @@ from services.risk.domain.segments import PORTFOLIO
 from services.risk.evaluation.alerts import Moved, key_of
 from services.risk.evaluation.figures import Window, day_window, month_window
 from services.risk.evaluation.state import Task
-from services.risk.store import facts, subjects
+from services.risk.store import counters, facts, subjects
 from shared.db.port import Tx
 from shared.kernel.calendars import calendar_named
 from shared.kernel.days import Day, month_of, month_start
@@ -35,6 +35,7 @@ class Surroundings:
         """`tx` sees what the evaluation saw."""
         self._tx = tx
         self._task = task
+        self._all_segments: list[str] | None = None
         self._last_facts: dict[Day, Day | None] = {}
         self._windows: dict[tuple[str, str, int, int], Window] = {}
 
@@ -82,7 +83,7 @@ class Surroundings:
         drivers: dict[str, dict[str, Shares]] = {}
         for attribute in rule.drivers:
             head = f"{attribute}="
-            segments = [segment for segment in self._task.segments if segment.startswith(head)]
+            segments = [segment for segment in await self._segments() if segment.startswith(head)]
             if not segments:
                 continue
             window = await self._window(moved, attribute, segments, (before.period, now.period))
@@ -96,6 +97,11 @@ class Surroundings:
                     )
             drivers[attribute] = shares
         return drivers
+
+    async def _segments(self) -> list[str]:
+        if self._all_segments is None:
+            self._all_segments = await counters.segments_of(self._tx, self._task.book)
+        return self._all_segments
 
     async def _window(self, moved: Moved, attribute: str, segments: list[str], periods: tuple[int, int]) -> Window:
         place = (moved.cause.indicator + moved.cause.period_kind, attribute, *periods)

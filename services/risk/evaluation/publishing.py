@@ -123,7 +123,7 @@ async def _closes(tx: Tx, book: str, day: Day) -> Closes:
 def _dirty(task: Task, kind: str, published: tuple[int, int]) -> list[_Stretch]:
     """Return the published periods that marks say may have changed."""
     earliest: dict[str, Day] = dict(task.dirt.segments)
-    if task.dirt.everything_from < FOREVER:
+    if task.dirt.everywhere:
         for segment in task.segments:
             earliest[segment] = min(task.dirt.everything_from, earliest.get(segment, FOREVER))
     number = month_of if kind == MONTH else _day

@@ -54,14 +54,16 @@ async def evaluate_book(tx: Tx, book: str, scope: Scope) -> Evaluated | None:
     terms = stored.terms
     closed = await books.closed_through(tx, book, lanes)
     closed_through = max(evaluator.evaluated_through, terms.first_day - 1 if closed is None else closed)
+    dirt = Dirt(taken)
+    opened = closed_through > evaluator.evaluated_through
     task = Task(
         book=book,
         terms=terms,
         evaluator=evaluator,
         closed_through=closed_through,
         final_month=await last_final_month(tx, terms, evaluator.final_month, closed_through),
-        dirt=Dirt(taken),
-        segments=await counters.segments_of(tx, book),
+        dirt=dirt,
+        segments=await counters.segments_of(tx, book) if opened or dirt.everywhere else sorted(dirt.segments),
         history=await policies.policy_history(tx),
         now_us=micros_of(tx.now),
     )

@@ -33,6 +33,11 @@ class Dirt:
             if mark.cause == "policy":
                 self.policies.append(mark.known_at)
 
+    @property
+    def everywhere(self) -> bool:
+        """Tell whether every segment may have changed."""
+        return self.everything_from < FOREVER
+
     def why(self, segment: str, day: Day) -> tuple[int, str] | None:
         """Return (known at, cause) of what last changed a segment's figures of a period that ends on a day."""
         found = [(mark.known_at, mark.cause) for mark in self._marks_on(segment) if mark.dirty_from <= day]
@@ -59,6 +64,7 @@ class Task:
     """Last month that is final now; `evaluator.final_month` is the last that was published before."""
     dirt: Dirt
     segments: list[str]
+    """Those to look at: all of the book's when days were closed or every segment is marked, else the marked ones."""
     history: Sequence[PolicyVersion]
     now_us: int
 
