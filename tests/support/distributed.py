@@ -32,6 +32,7 @@ def distributed_system(
             "TOCSIN_KEYS_FILE": str(folder / "keys.json"),
             "TOCSIN_HTTP_PORT": str(port),
             "TOCSIN_LINK_SECRETS": LINK_SECRETS,
+            "TOCSIN_SURVEY_HISTORY": "true",
         }
         processes[name] = Process([f"services.{service}"], environment, port, folder / f"{name}.log")
         processes[name].start(wait=False)

@@ -32,7 +32,8 @@ class ServedSystem:
             stdout=self._log,
             stderr=self._log,
             start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            # What is replayed here is history, and its clients are synthetic: they may be asked as if it were today.
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "TOCSIN_SURVEY_HISTORY": "true"},
         )
 
     @property

@@ -1,0 +1,45 @@
+"""What the pages behind signed links share: opening a link, reading a form, polite refusals."""
+
+from pathlib import Path as Folder
+from typing import Annotated, Literal
+
+from fastapi import Path, Query, Request
+from fastapi.responses import HTMLResponse
+
+from services.feedback import metrics
+from services.feedback.api.edge import Front
+from services.feedback.api.words import WORDS
+from shared.page import Language, Pages
+from shared.page.forms import Form, FormTooLarge, read_form
+from shared.security.links import LinkExpired, LinkForged, Opened
+
+PAGES = Pages(Folder(__file__).parent / "templates", WORDS)
+
+TokenPath = Annotated[str, Path(description="The signed token of the link")]
+LangQuery = Annotated[str | None, Query(description="en or zh; absent: the reader's own")]
+
+
+def open_link(front: Front, purpose: str, token: str, language: Language) -> Opened | HTMLResponse:
+    """Return what a link says, or the page for one that does not open."""
+    try:
+        return front.links.open(purpose, token, front.platform.clock.now())
+    except LinkExpired:
+        return refused("expired", language)
+    except LinkForged:
+        return refused("forged", language)
+
+
+def refused(why: Literal["expired", "forged", "gone", "used"], language: Language) -> HTMLResponse:
+    """Return the page for a link that does not open, or not any more, and count it."""
+    metrics.LINKS_REFUSED.labels(why).inc()
+    if why == "used":
+        return PAGES.render("said.html.j2", language, 410, key="used")
+    return PAGES.sorry(why, language)
+
+
+async def form_of(request: Request, front: Front, language: Language) -> Form | HTMLResponse:
+    """Return the fields of a posted form, or the page for one that nobody types."""
+    try:
+        return await read_form(request, front.settings.max_form_bytes)
+    except FormTooLarge:
+        return PAGES.render("said.html.j2", language, 413, key="too_large")
