@@ -16,6 +16,7 @@ from tocsin.commands import (
     indicators,
     keys,
     policy,
+    precision,
     quarantine,
     replay,
     serve,
@@ -44,6 +45,7 @@ app.command("close", short_help="Close a day of a book.")(close.close)
 app.add_typer(alerts.app, name="alerts")
 app.command("indicators", short_help="Print the series of an indicator.")(indicators.indicators)
 app.add_typer(policy.app, name="policy")
+app.command("precision", short_help="Print how the alerts of each rule were judged.")(precision.precision)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(keys.app, name="keys")
 app.add_typer(admin.app, name="admin")

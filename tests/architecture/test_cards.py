@@ -16,7 +16,7 @@ SERVICES = compose_for_documents()
 
 def card_of(name: str) -> dict[str, str]:
     text = inspect.getdoc(importlib.import_module(f"services.{name}")) or ""
-    return dict(re.findall(r"^(Owns|Consumes|Publishes|HTTP): (.*)$", text, re.MULTILINE))
+    return dict(re.findall(r"^(Owns|Consumes|Publishes|HTTP): (.*(?:\n  .*)*)$", text, re.MULTILINE))
 
 
 def topics_in(text: str) -> set[str]:
@@ -28,7 +28,7 @@ def test_the_card_names_what_is_composed(name: str) -> None:
     card, service = card_of(name), SERVICES[name]
     assert topics_in(card["Consumes"]) == {subscription.topic for subscription in service.subscriptions}
     assert topics_in(card["Publishes"]) == set(service.publishes)
-    prefix, *nouns = re.split(r"[ ,]+", card["HTTP"].rstrip("."))
+    prefix, *nouns = re.split(r"[\s,]+", card["HTTP"].rstrip("."))
     routes = [route.path for route in service.router.routes if isinstance(route, APIRoute)]
     assert {path.removeprefix(f"{prefix}/").split("/")[0] for path in routes} == set(nouns)
 

@@ -165,6 +165,10 @@ def test_an_alert_is_listed_shown_and_acknowledged(served: Served, small_auto: l
     assert "eased" in shown
     assert served.run("alerts", "ack", alert["id"], "--by", "officer-1", "--comment", "seen").code == 0
     assert served.run("alerts", "show", alert["id"], "--json").json()["acknowledged"] is True
+    assert served.run("alerts", "list", "--book", "alerting", "--verdict", "true", "--json").json() == []
+    (rule,) = served.run("precision", "--book", "alerting", "--json").json()
+    assert (rule["rule"], rule["unjudged"], rule["precision"]) == ("missed", 1, None)
+    assert "unjudged" in served.run("precision").out
     missing = served.run("alerts", "show", "no-such-alert")
     assert missing.code == 1
 

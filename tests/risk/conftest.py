@@ -1,14 +1,27 @@
-"""Risk's own database on each engine, migrated, empty."""
+"""Risk's own database on each engine, migrated, empty; and risk over HTTP on it."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
+import httpx
 import pytest
 
+from services.risk.app import build
+from services.risk.settings import RiskSettings
+from shared.clock import SystemClock
 from shared.db import migrate
 from shared.db.postgres import open_postgres
 from shared.db.sqlite import open_sqlite
-from tests.risk.feed import AnyDatabase, new_clock
+from shared.events.base import Topic
+from shared.log.sqlite import open_sqlite_log
+from shared.runtime.health import Health
+from shared.runtime.http import make_app
+from shared.runtime.service import Platform
+from shared.security.keys import KeyRing
+from shared.security.rights import RIGHTS
+from tests.risk.feed import OWNER, PARTITIONS, AnyDatabase, new_clock
+from tests.support.asgi import client_of
 from tests.support.postgres import create_database, drop_database
 
 
@@ -26,3 +39,20 @@ async def database(request: pytest.FixtureRequest) -> AsyncIterator[AnyDatabase]
         opened.push_async_callback(opening.close)
         await migrate.upgrade(opening, "services.risk")
         yield opening
+
+
+@pytest.fixture
+async def client(database: AnyDatabase, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client with every right of a risk service that owns everything."""
+    log = open_sqlite_log(tmp_path / "log.db")
+    try:
+        await log.create_topics({Topic.INTAKE: PARTITIONS})
+        platform = Platform(log=log, clock=SystemClock(), partitions=PARTITIONS, owner=OWNER)
+        service = build(RiskSettings(), platform, database)
+        keys = KeyRing(tmp_path / "keys.json")
+        _, secret = keys.add("tests", RIGHTS, "2021-01-01")
+        app = make_app([service], keys, Health(), "0")
+        async with client_of(app, secret) as opened:
+            yield opened
+    finally:
+        await log.close()

@@ -1,6 +1,5 @@
 """Risk over HTTP: reads as at a day and as known at a moment, policies, acknowledgements, refusals."""
 
-from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -8,20 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from services.risk.app import build
-from services.risk.settings import RiskSettings
-from shared.clock import SystemClock
 from shared.events import facts
-from shared.events.base import Topic
-from shared.log.sqlite import open_sqlite_log
-from shared.runtime.health import Health
-from shared.runtime.http import make_app
-from shared.runtime.service import Platform
 from shared.security.keys import KeyRing
-from shared.security.rights import RIGHTS
 from tests.risk.feed import (
-    OWNER,
-    PARTITIONS,
     AnyDatabase,
     Feed,
     charge_off,
@@ -31,7 +19,7 @@ from tests.risk.feed import (
     settle,
     small_book,
 )
-from tests.support.asgi import client_of
+from tests.risk.front import RISK, get
 
 POLICY = """
 policy: demo
@@ -41,31 +29,6 @@ books:
        amber: {enter: 30 %, leave: 20 %}, red: {enter: 60 %, leave: 40 %}}
     - {id: gone, indicator: charge_off_rate, segments: portfolio, owner: manager, amber: {enter: 10 %, leave: 5 %}}
 """
-RISK = "/risk/v1"
-
-
-@pytest.fixture
-async def client(database: AnyDatabase, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """A client with every right of a risk service that owns everything."""
-    log = open_sqlite_log(tmp_path / "log.db")
-    try:
-        await log.create_topics({Topic.INTAKE: PARTITIONS})
-        platform = Platform(log=log, clock=SystemClock(), partitions=PARTITIONS, owner=OWNER)
-        service = build(RiskSettings(), platform, database)
-        keys = KeyRing(tmp_path / "keys.json")
-        _, secret = keys.add("tests", RIGHTS, "2021-01-01")
-        app = make_app([service], keys, Health(), "0")
-        async with client_of(app, secret) as opened:
-            yield opened
-    finally:
-        await log.close()
-
-
-async def get(client: httpx.AsyncClient, path: str, **query: Any) -> Any:
-    """The decoded answer of a read that must succeed."""
-    response = await client.get(RISK + path, params=query)
-    assert response.status_code == 200, response.text
-    return response.json()
 
 
 async def story(database: AnyDatabase, client: httpx.AsyncClient) -> Feed:

@@ -35,6 +35,9 @@ def list_alerts(
     state: Annotated[str | None, typer.Option("--state", help="open, closed or withdrawn.")] = None,
     indicator: Annotated[str | None, typer.Option("--indicator", help="Only this indicator.")] = None,
     level: Annotated[str | None, typer.Option("--level", help="amber or red.")] = None,
+    verdict: Annotated[
+        str | None, typer.Option("--verdict", help="true, false, unclear, or none: nobody has judged it.")
+    ] = None,
     as_of: AsOf = None,
     known_at: KnownAt = None,
     as_json: AsJson = False,
@@ -49,6 +52,7 @@ def list_alerts(
             state=state,
             indicator=indicator,
             level=level,
+            verdict=verdict,
             as_of=as_of,
             known_at=known_at,
         )
@@ -57,8 +61,8 @@ def list_alerts(
     if as_json:
         print_json(alerts)
         return
-    columns = ["id", "book", "indicator", "segment", "level", "peak", "state", "opened", "latest", "value#", "ack"]
-    print_table(columns, (_row(alert) for alert in alerts), "No alert.")
+    columns = ["id", "book", "indicator", "segment", "level", "peak", "state", "opened", "latest", "value#"]
+    print_table([*columns, "ack", "verdict"], (_row(alert) for alert in alerts), "No alert.")
 
 
 @app.command("show")
@@ -87,6 +91,9 @@ def show_alert(
         cells = (one.get("revision"), one.get("change"), _level(one), one.get("period"), one.get("as_of"))
         table.add_row(*(str(cell) for cell in cells), percent(one.get("value")), str(one.get("known_from")))
     console.print(table)
+    for said in found.get("verdicts", []):
+        words = (said["verdict"], said["outcome"], said["comment"])
+        console.print(escape(f"{said['given_at']}  {said['by']}: {', '.join(word for word in words if word)}"))
 
 
 @app.command("ack")
@@ -141,4 +148,5 @@ def _row(alert: Json) -> tuple[object, ...]:
         alert.get("latest_as_of"),
         f"{value} ({made_of})" if made_of else value,
         "yes" if alert.get("acknowledged") else "",
+        alert.get("verdict"),
     )

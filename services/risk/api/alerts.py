@@ -1,11 +1,12 @@
 """Alerts: list, show, acknowledge."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.risk import metrics
 from services.risk.api.edge import SEGMENT_PATTERN, AnyBook, AsOf, Front, KnownAt, day_asked, known_at_us
 from services.risk.api.shapes import (
     AlertPage,
@@ -13,15 +14,18 @@ from services.risk.api.shapes import (
     AlertTold,
     LevelName,
     State,
+    VerdictName,
     alert_fields,
     alert_shown,
     revision_shown,
+    verdict_shown,
 )
 from services.risk.evaluation.acknowledging import acknowledge_alert
 from services.risk.evaluation.decision import Decided, Decision
-from services.risk.evaluation.revisions import Kept, decode_kept
-from services.risk.store import alerts
-from services.risk.store.alerts import Wanted
+from services.risk.evaluation.revisions import decode_kept
+from services.risk.store import alerts, requests
+from services.risk.store.alerts import Seen, Wanted
+from services.risk.store.requests import VerdictRow
 from shared.db.port import Tx
 from shared.kernel.days import EARLIEST, Day
 from shared.problem import Problem, answers
@@ -44,6 +48,7 @@ from shared.security.rights import requires
 
 AlertId = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", description="Id of the alert")]
 _START = (EARLIEST, "")
+_VERDICTS_SHOWN = 100
 
 
 class Acknowledgement(BaseModel):
@@ -70,45 +75,48 @@ def _add_list(router: APIRouter, front: Front) -> None:
         indicator: Annotated[str | None, Query(pattern=NAME_PATTERN)] = None,
         segment: Annotated[str | None, Query(pattern=SEGMENT_PATTERN)] = None,
         level: Annotated[LevelName | None, Query()] = None,
+        verdict: Annotated[
+            VerdictName | Literal["none"] | None, Query(description="`none`: those that nobody has judged")
+        ] = None,
         cursor: CursorText = None,
         limit: Limit = 100,
         as_of: AsOf = None,
         known_at: KnownAt = None,
     ) -> AlertPage:
         """List alerts by day of opening: as they stand, or as they stood on a day or were known at a moment."""
-        wanted = Wanted(book, state, indicator, segment, level)
+        wanted = Wanted(book, state, indicator, segment, level, verdict)
         after = place_of(cursor, tuple[Number, Name], _START)
         async with front.database.read() as tx:
             if as_of is None and known_at is None:
-                found = [decode_kept(body) for body in await alerts.alerts_now(tx, wanted, after, limit + 1)]
+                found = await alerts.alerts_now(tx, wanted, after, limit + 1)
             else:
                 found = await _then(tx, wanted, after, limit + 1, (day_asked(as_of), known_at_us(known_at)))
         following = None
         if len(found) > limit:
-            last = found[limit - 1]
-            following = cursor_of(last.opened_as_of.toordinal(), last.message.alert)
-        return AlertPage(items=[alert_shown(kept) for kept in found[:limit]], next=following)
+            following = cursor_of(found[limit - 1].as_of, found[limit - 1].id)
+        items = [alert_shown(decode_kept(seen.body), seen.verdict) for seen in found[:limit]]
+        return AlertPage(items=items, next=following)
 
 
-async def _then(tx: Tx, wanted: Wanted, after: tuple[Day, str], limit: int, then: tuple[Day, int]) -> list[Kept]:
+async def _then(tx: Tx, wanted: Wanted, after: tuple[Day, str], limit: int, then: tuple[Day, int]) -> list[Seen]:
     """Return alerts as they stood; what revisions change is filtered here, page by page."""
-    found: list[Kept] = []
+    found: list[Seen] = []
     while len(found) < limit:
         page = await alerts.alerts_then(tx, wanted, after, limit, then)
-        for _, _, body in page:
-            kept = decode_kept(body)
-            if wanted.state in (None, kept.message.state) and wanted.level in (None, kept.message.level):
-                found.append(kept)
+        for seen in page:
+            message = decode_kept(seen.body).message
+            if wanted.state in (None, message.state) and wanted.level in (None, message.level):
+                found.append(seen)
         if len(page) < limit:
             break
-        after = (page[-1][0], page[-1][1])
+        after = (page[-1].as_of, page[-1].id)
     return found[:limit]
 
 
 def _add_one(router: APIRouter, front: Front) -> None:
     @router.get("/alerts/{id}", tags=["alerts"], dependencies=[requires("risk:read")], responses=READS_ONE)
     async def get_alert(response: Response, alert: AlertId, as_of: AsOf = None, known_at: KnownAt = None) -> AlertTold:
-        """Show an alert with all revisions, each with its explanation. The `ETag` is its revision."""
+        """Show an alert with all revisions, each with its explanation, and verdicts. The `ETag` is its revision."""
         told = await _told(front, alert, as_of, known_at)
         response.headers["ETag"] = f'"{told.revision}"'
         return told
@@ -117,10 +125,15 @@ def _add_one(router: APIRouter, front: Front) -> None:
 async def _told(front: Front, alert: str, as_of: date | None, known_at: datetime | None) -> AlertTold:
     async with front.database.read() as tx:
         rows = await alerts.revisions_of(tx, alert, day_asked(as_of), known_at_us(known_at))
+        said = await requests.verdicts_of(tx, alert, known_at_us(known_at), _VERDICTS_SHOWN)
     if not rows:
         raise missing("alert", alert)
     revisions = [decode_kept(row.body) for row in rows]
-    return AlertTold(**alert_fields(revisions[-1]), revisions=[revision_shown(kept) for kept in revisions])
+    return AlertTold(
+        **alert_fields(revisions[-1], said[-1].verdict if said else None),
+        revisions=[revision_shown(kept) for kept in revisions],
+        verdicts=[verdict_shown(row) for row in said],
+    )
 
 
 def _add_acknowledge(router: APIRouter, front: Front) -> None:
@@ -147,14 +160,15 @@ def _add_acknowledge(router: APIRouter, front: Front) -> None:
 
         async def work(tx: Tx) -> Answer:
             decided = await acknowledge_alert(tx, alert, (body.by, body.comment), if_match, front.scope.partitions)
-            return _answer(alert, decided)
+            metrics.REQUESTS.labels("acknowledgement", decided.decision).inc()
+            return _answer(alert, decided, await requests.last_verdict(tx, alert))
 
         response = await once(request, front.store, idempotency_key, body.model_dump_json().encode(), work)
         front.relay.ring()
         return response
 
 
-def _answer(alert: str, decided: Decided) -> Answer:
+def _answer(alert: str, decided: Decided, said: VerdictRow | None) -> Answer:
     """Return the reply to an acknowledgement; Problem when it has no effect."""
     if decided.decision is Decision.UNKNOWN or decided.kept is None:
         raise missing("alert", alert)
@@ -164,4 +178,5 @@ def _answer(alert: str, decided: Decided) -> Answer:
         state = decided.kept.message.state
         raise Problem("superseded", 409, "The alert does not stand any more", f"It is {state}.")
     status = 200 if decided.decision is Decision.REPEATED else 201
-    return Answer(status, alert_shown(decided.kept), {"etag": f'"{decided.revision}"'})
+    shown = alert_shown(decided.kept, None if said is None else said.verdict)
+    return Answer(status, shown, {"etag": f'"{decided.revision}"'})

@@ -5,9 +5,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from services.risk.domain.moments import moment_of
 from services.risk.evaluation.revisions import Kept
+from services.risk.store.requests import VerdictRow
 
 State = Literal["open", "closed", "withdrawn"]
+VerdictName = Literal["true", "false", "unclear"]
 LevelName = Literal["none", "amber", "red"]
 
 
@@ -42,6 +45,19 @@ class AlertShown(BaseModel):
     denominator: int | None
     policy: str
     policy_version: int
+    verdict: VerdictName | None = Field(description="What was said of it last; null: nobody has judged it")
+
+
+class VerdictShown(BaseModel):
+    """What somebody said of an alert."""
+
+    number: int = Field(description="Counted on by alert, from 1; the last one counts")
+    verdict: VerdictName
+    outcome: str = Field(description="What came of the alert, one word")
+    by: str
+    comment: str
+    given_at: datetime
+    decided_at: datetime
 
 
 class RevisionShown(BaseModel):
@@ -69,9 +85,10 @@ class RevisionShown(BaseModel):
 
 
 class AlertTold(AlertShown):
-    """An alert with its revisions, oldest first."""
+    """An alert with its revisions and verdicts, oldest first."""
 
     revisions: list[RevisionShown]
+    verdicts: list[VerdictShown] = Field(description="The last hundred")
 
 
 class AlertPage(BaseModel):
@@ -102,12 +119,19 @@ class FeedPage(BaseModel):
     next: str | None = Field(description="Pass it as `after`; stays the same while nothing new comes")
 
 
-def alert_shown(kept: Kept) -> AlertShown:
-    """Return an alert by its latest revision."""
-    return AlertShown(**alert_fields(kept))
+def alert_shown(kept: Kept, verdict: str | None) -> AlertShown:
+    """Return an alert by its latest revision, with what was said of it last."""
+    return AlertShown(**alert_fields(kept, verdict))
 
 
-def alert_fields(kept: Kept) -> dict[str, Any]:
+def verdict_shown(row: VerdictRow) -> VerdictShown:
+    """Return a verdict."""
+    fields = row._asdict()
+    moments = {name: moment_of(fields[name]) for name in ("given_at", "decided_at")}
+    return VerdictShown(**{name: fields[name] for name in VerdictShown.model_fields} | moments)
+
+
+def alert_fields(kept: Kept, verdict: str | None) -> dict[str, Any]:
     """Return the fields of an alert."""
     message = kept.message
     return {
@@ -139,6 +163,7 @@ def alert_fields(kept: Kept) -> dict[str, Any]:
         "denominator": message.denominator,
         "policy": message.policy,
         "policy_version": message.policy_version,
+        "verdict": verdict,
     }
 
 

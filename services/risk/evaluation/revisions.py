@@ -196,7 +196,7 @@ def _revision_row(task: Task, kept: Kept, feed: int, change: Change, known_from_
 
 
 def _alert_row(moved: Moved, alert: StandingAlert, kept: Kept) -> AlertRow:
-    cause = moved.cause
+    cause, opened_by = moved.cause, alert.course.opening.rules[0]
     return AlertRow(
         alert.id,
         moved.cause_id,
@@ -210,6 +210,9 @@ def _alert_row(moved: Moved, alert: StandingAlert, kept: Kept) -> AlertRow:
         cause.direction.value,
         alert.state.value,
         kept.message.level,
+        opened_by.policy,
+        opened_by.version,
+        opened_by.rule,
         alert.course.opening.observation.as_of,
         alert.revision,
         pack_course(alert.course),

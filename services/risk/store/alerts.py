@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import and_, bindparam, func, select, tuple_
+from sqlalchemy import ColumnElement, ScalarSelect, and_, bindparam, func, select, tuple_
 
-from services.risk.store.tables import ALERT, ALERT_REVISION
+from services.risk.domain.moments import END_OF_TIME_US
+from services.risk.store.tables import ALERT, ALERT_REVISION, VERDICT
 from shared.db.among import among, among_given
 from shared.db.port import Tx
 from shared.kernel.days import Day
@@ -40,6 +41,9 @@ class AlertRow(NamedTuple):
     direction: str
     state: str
     level: str
+    policy: str
+    policy_version: int
+    rule: str
     as_of: Day
     revision: int
     course: bytes
@@ -74,6 +78,17 @@ class Wanted(NamedTuple):
     indicator: str | None = None
     segment: str | None = None
     level: str | None = None
+    verdict: str | None = None
+    """What was said of it last; `none`: nobody has judged it."""
+
+
+class Seen(NamedTuple):
+    """An alert in a list: day of opening, id, the revision's body, and the verdict that counts."""
+
+    as_of: Day
+    id: str
+    body: bytes
+    verdict: str | None
 
 
 async def alerts_of_causes(tx: Tx, cause_ids: Iterable[str]) -> list[AlertRow]:
@@ -119,18 +134,21 @@ async def revisions_of(tx: Tx, alert: str, as_of: Day, known_at_us: int) -> list
     return [RevisionRow(*row) for row in rows]
 
 
-async def alerts_now(tx: Tx, wanted: Wanted, after: tuple[Day, str], limit: int) -> list[bytes]:
-    """Return the bodies of alerts as they stand, by (day of opening, id), after a place."""
-    where = [tuple_(ALERT.c.as_of, ALERT.c.id) > tuple_(*after)]
-    where += [ALERT.c[name] == value for name, value in wanted._asdict().items() if value is not None]
-    rows = await tx.rows(select(ALERT.c.body).where(*where).order_by(ALERT.c.as_of, ALERT.c.id).limit(limit))
-    return [row.body for row in rows]
+async def alerts_now(tx: Tx, wanted: Wanted, after: tuple[Day, str], limit: int) -> list[Seen]:
+    """Return alerts as they stand, by (day of opening, id), after a place."""
+    verdict = _verdict(END_OF_TIME_US)
+    where = [*_filters(wanted, verdict), tuple_(ALERT.c.as_of, ALERT.c.id) > tuple_(*after)]
+    rows = await tx.rows(
+        select(ALERT.c.as_of, ALERT.c.id, ALERT.c.body, verdict)
+        .where(*where)
+        .order_by(ALERT.c.as_of, ALERT.c.id)
+        .limit(limit)
+    )
+    return [Seen(*row) for row in rows]
 
 
-async def alerts_then(
-    tx: Tx, wanted: Wanted, after: tuple[Day, str], limit: int, then: tuple[Day, int]
-) -> list[tuple[Day, str, bytes]]:
-    """Return (day of opening, id, body) of alerts as they stood on a day, known at a moment, after a place.
+async def alerts_then(tx: Tx, wanted: Wanted, after: tuple[Day, str], limit: int, then: tuple[Day, int]) -> list[Seen]:
+    """Return alerts as they stood on a day, known at a moment, by (day of opening, id), after a place.
 
     Filters on what changes with revisions (state, level) are the caller's.
     """
@@ -141,11 +159,11 @@ async def alerts_then(
         .group_by(ALERT_REVISION.c.alert)
         .subquery()
     )
-    where = [tuple_(ALERT.c.as_of, ALERT.c.id) > tuple_(*after)]
-    fixed = wanted._replace(state=None, level=None)._asdict()
-    where += [ALERT.c[name] == value for name, value in fixed.items() if value is not None]
+    verdict = _verdict(known_at_us)
+    fixed = wanted._replace(state=None, level=None)
+    where = [*_filters(fixed, verdict), tuple_(ALERT.c.as_of, ALERT.c.id) > tuple_(*after)]
     rows = await tx.rows(
-        select(ALERT.c.as_of, ALERT.c.id, ALERT_REVISION.c.body)
+        select(ALERT.c.as_of, ALERT.c.id, ALERT_REVISION.c.body, verdict)
         .join(last, last.c.alert == ALERT.c.id)
         .join(
             ALERT_REVISION,
@@ -155,7 +173,28 @@ async def alerts_then(
         .order_by(ALERT.c.as_of, ALERT.c.id)
         .limit(limit)
     )
-    return [(row.as_of, row.id, row.body) for row in rows]
+    return [Seen(*row) for row in rows]
+
+
+def _verdict(known_at_us: int) -> ScalarSelect[str]:
+    """Return what was said last of the alert of the outer query, by a moment."""
+    return (
+        select(VERDICT.c.verdict)
+        .where(VERDICT.c.alert == ALERT.c.id, VERDICT.c.decided_at <= known_at_us)
+        .order_by(VERDICT.c.number.desc())
+        .limit(1)
+        .correlate(ALERT)
+        .scalar_subquery()
+    )
+
+
+def _filters(wanted: Wanted, verdict: ScalarSelect[str]) -> list[ColumnElement[bool]]:
+    where = [
+        ALERT.c[name] == value for name, value in wanted._asdict().items() if value is not None and name != "verdict"
+    ]
+    if wanted.verdict is not None:
+        where.append(verdict.is_(None) if wanted.verdict == "none" else verdict == wanted.verdict)
+    return where
 
 
 async def feed_of_book(tx: Tx, book: str, after: int, limit: int) -> list[RevisionRow]:

@@ -231,6 +231,9 @@ ALERT = Table(
     *(Column(name, Text, nullable=False) for name in (*_SERIES_KEY, "direction")),
     Column("state", Text, nullable=False),
     Column("level", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("policy_version", Integer, nullable=False),
+    Column("rule", Text, nullable=False),
     Column("as_of", Integer, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("course", LargeBinary, nullable=False),
@@ -240,7 +243,8 @@ ALERT = Table(
     Index("alert_order", "as_of", "id"),
 )
 """Alerts as they stand (D12): `course` is what the next derivation compares with, `body` the latest revision as JSON,
-`as_of` the last day of the period in which it opened."""
+`as_of` the last day of the period in which it opened; `policy`, `policy_version` and `rule` say by which rule it
+opened, as its course stands now: what a verdict on it is a verdict on."""
 
 ALERT_REQUEST = Table(
     "alert_request",
