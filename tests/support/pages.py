@@ -21,6 +21,7 @@ from shared.runtime.health import Health
 from shared.runtime.http import make_app
 from shared.runtime.settings import ProcessSettings, settings_table
 from shared.security.keys import KeyRing
+from tests.support.asyncapi import asyncapi_document
 from tests.support.compose import compose_for_documents
 from tests.support.contracts import EXAMPLES, commit_schemas
 
@@ -33,7 +34,9 @@ def events_page() -> str:
     lines = ["# Event catalogue", _MADE]
     lines.append(
         "CloudEvents 1.0; on Kafka in binary mode: attributes are `ce_*` headers, the body is JSON. "
-        "Readers ignore unknown fields. Amounts are decimal strings, dates business dates of the book.\n"
+        "Readers ignore unknown fields. Amounts are decimal strings, dates business dates of the book. "
+        "The same for machines, with topics, keys and who sends and receives what: [asyncapi.json](asyncapi.json) "
+        "(AsyncAPI 3.0).\n"
     )
     for message in CATALOGUE:
         lines += _message_section(message)
@@ -110,6 +113,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "events.md": events_page,
     "indicators.md": indicators_page,
     "settings.md": settings_page,
+    "asyncapi.json": lambda: json.dumps(asyncapi_document(), indent=1) + "\n",
     "openapi/intake.json": lambda: openapi("intake"),
     "openapi/risk.json": lambda: openapi("risk"),
     "openapi/notify.json": lambda: openapi("notify"),
