@@ -7,7 +7,12 @@ import pytest
 
 from tests.architecture.lints import ROOT
 
-PAGES = [ROOT / "README.md", ROOT / "docs" / "decisions.md", ROOT / "benchmarks" / "README.md"]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "docs" / "decisions.md",
+    ROOT / "docs" / "operate.md",
+    ROOT / "benchmarks" / "README.md",
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

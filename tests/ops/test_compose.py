@@ -15,8 +15,8 @@ from services.intake.settings import IntakeSettings
 from services.notify.settings import NotifySettings
 from services.risk.settings import RiskSettings
 from shared.runtime.settings import ProcessSettings
-from tests.ops.compose_file import COMPOSE, ONE_SHOTS, ROOT, SERVICES, read_compose, variables
 from tests.support.compose import LINK_SECRETS
+from tests.support.compose_file import COMPOSE, ONE_SHOTS, ROOT, SERVICES, read_compose, variables
 from tocsin.deployment import SECRETS
 
 SETTINGS: dict[str, type[BaseSettings]] = {
@@ -103,7 +103,7 @@ def test_what_the_file_mounts_is_there_and_every_volume_is_declared() -> None:
             source = mount.split(":")[0]
             if source.startswith("./.secrets/"):
                 continue  # `make up` writes it.
-            assert (ROOT / source).exists() if source.startswith("./") else source in FILE["volumes"]
+            assert (ROOT / source).exists() if source[0] in "./" else source in FILE["volumes"]
 
 
 def test_kafka_is_the_version_that_the_tests_run() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ops.compose_file import ROOT, SERVICES
+from tests.support.compose_file import ROOT, SERVICES
 
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 BIN = Path(sys.executable).parent

@@ -95,7 +95,7 @@ def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given := os.environ.get("TOCSIN_TEST_KAFKA"):
         yield given
         return
-    _require_kafka()
+    require_kafka()
     server = KafkaServer(tmp_path_factory.mktemp("kafka"))
     server.start()
     try:
@@ -107,7 +107,7 @@ def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def own_kafka(tmp_path: Path) -> Iterator[KafkaServer]:
     """A running broker of one's own, to be stopped, killed, frozen and started again."""
-    _require_kafka()
+    require_kafka()
     server = KafkaServer(tmp_path / "kafka")
     server.start()
     try:
@@ -121,7 +121,7 @@ def fresh_topic(prefix: str) -> str:
     return f"{prefix}-{new_id()}"
 
 
-def _require_kafka() -> None:
+def require_kafka() -> None:
     """Bring the jars; without Java or them fail in CI, skip elsewhere."""
     problem = _java_problem()
     if problem is None and not _JARS.is_dir():
