@@ -43,7 +43,7 @@ def test_every_alarm_has_a_case_in_which_it_rings() -> None:
         for asked in test["alert_rule_test"]
         if asked["exp_alerts"]
     }
-    assert ringing == {str(alarm["alert"]) for alarm in alarms()}
+    assert ringing == {alarm["alert"] for alarm in alarms()}
 
 
 def test_rules_and_dashboards_name_only_metrics_that_the_code_exports() -> None:

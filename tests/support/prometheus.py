@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import prometheus_client
 import pytest
@@ -34,7 +34,7 @@ def rule_queries() -> list[Query]:
     return [Query(rule["alert"], rule["expr"], True) for rule in alarms()]
 
 
-def alarms() -> list[dict[str, object]]:
+def alarms() -> list[dict[str, Any]]:
     """Return every alarm of every rule file."""
     return [
         rule
