@@ -18,8 +18,11 @@ from tocsin.commands import (
     policy,
     precision,
     quarantine,
+    remarks,
     replay,
     serve,
+    surveys,
+    verdicts,
     version,
 )
 from tocsin.console import err
@@ -47,6 +50,9 @@ app.command("indicators", short_help="Print the series of an indicator.")(indica
 app.add_typer(policy.app, name="policy")
 app.command("precision", short_help="Print how the alerts of each rule were judged.")(precision.precision)
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(verdicts.app, name="verdicts")
+app.add_typer(surveys.app, name="surveys")
+app.add_typer(remarks.app, name="remarks")
 app.add_typer(keys.app, name="keys")
 app.add_typer(admin.app, name="admin")
 app.command("version")(version.version)
