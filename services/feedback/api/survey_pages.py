@@ -1,5 +1,6 @@
 """The client's page: one survey behind a one-time link (D21). Looking records nothing; sending records once."""
 
+from calendar import month_name
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
@@ -104,7 +105,7 @@ def _form(visit: Visit, form: Form, mended: Mended, status: int) -> HTMLResponse
         facts={"most": TEXT_LENGTH_MAX, "length": len(tidy(text))},
         occasion=visit.survey.occasion,
         loan=visit.survey.loan,
-        last_day=_day(expires_at),
+        last_day=_day(expires_at, visit.language),
         csat=_last(form, "csat"),
         nps=_last(form, "nps"),
         text=shown_again(text),
@@ -115,5 +116,8 @@ def _last(form: Form, name: str) -> str:
     return form.get(name, [""])[-1]
 
 
-def _day(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d")
+def _day(moment: datetime, language: Language) -> str:
+    """Return a day as people write it."""
+    if language == "zh":
+        return f"{moment.year}年{moment.month}月{moment.day}日"
+    return f"{moment.day} {month_name[moment.month]} {moment.year}"
