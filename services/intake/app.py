@@ -5,6 +5,7 @@ from datetime import date
 from services.intake import metrics
 from services.intake.api import make_router
 from services.intake.api.edge import Front
+from services.intake.api.together import Together
 from services.intake.handlers.consume import keep_undigestible, take_records
 from services.intake.handlers.desk import Desk
 from services.intake.handlers.facts_in import Bounds
@@ -25,7 +26,8 @@ def build(settings: IntakeSettings, platform: Platform, database: Database) -> S
     bounds = Bounds(settings.max_fact_bytes, date(settings.latest_forecast_year, 12, 31))
     desk = Desk(HOUSE, bounds, platform.partitions)
     bell = Bell()
-    front = Front(database, desk, platform.clock, settings, bell)
+    together = Together(database, desk, platform.clock, bell, settings.transaction_facts)
+    front = Front(database, desk, platform.clock, settings, bell, together)
     return Service(
         name="intake",
         router=make_router(front),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from fastapi import Header, Query, Request, Response
 
+from services.intake.api.together import Together
 from services.intake.domain.findings import Finding
 from services.intake.handlers.desk import Desk
 from services.intake.handlers.explaining import explain_json
@@ -48,6 +49,7 @@ class Front:
     clock: Clock
     settings: IntakeSettings
     bell: Bell
+    together: Together
 
 
 Work = Callable[[Tx], Awaitable[Response]]

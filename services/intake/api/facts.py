@@ -21,6 +21,7 @@ from services.intake.api.edge import (
     replied,
 )
 from services.intake.api.resources import conflict
+from services.intake.api.single import take_single
 from services.intake.domain.findings import ID_LENGTH_MAX, SOURCE_LENGTH_MAX
 from services.intake.handlers.accept import accept_facts
 from services.intake.handlers.explaining import explain_wrong
@@ -123,23 +124,21 @@ def _cut(request: Request, content: bytes, items_max: int) -> Sequence[bytes | m
 
 
 async def _take_one(request: Request, front: Front, content: bytes, key: str | None) -> Response:
-    now = front.clock.now()
-    fact = read_event(content, now, front.desk.bounds)
+    fact = read_event(content, front.clock.now(), front.desk.bounds)
     if isinstance(fact, Refusal):
         metrics.count_facts("http", [("refused", "")])
         raise invalid(fact.findings)
+    return await take_single(request, front, key, content, fact, _answer_one)
 
-    async def work(tx: Tx) -> Response:
-        (outcome,) = await accept_facts(tx, front.desk, [fact], now)
-        _count([outcome])
-        if outcome.outcome == "conflict":
-            raise conflict(outcome)
-        if outcome.outcome == "refused":
-            raise invalid(outcome.errors)
-        kept = outcome.outcome in ("waiting", "quarantined")
-        return replied(_answer([outcome]), 202 if kept else 200)
 
-    return await once(request, front, key, content, work)
+def _answer_one(outcome: Outcome) -> Response:
+    _count([outcome])
+    if outcome.outcome == "conflict":
+        raise conflict(outcome)
+    if outcome.outcome == "refused":
+        raise invalid(outcome.errors)
+    kept = outcome.outcome in ("waiting", "quarantined")
+    return replied(_answer([outcome]), 202 if kept else 200)
 
 
 async def _take_many(

@@ -6,13 +6,12 @@ from fastapi import APIRouter, Path, Request, Response
 
 from services.intake import metrics
 from services.intake.api.documents import PROBLEMS_WRITE, body, replies, resource_schema
-from services.intake.api.edge import Front, IdempotencyKey, invalid, once, read_bytes, replied
+from services.intake.api.edge import Front, IdempotencyKey, invalid, read_bytes, replied
+from services.intake.api.single import take_single
 from services.intake.domain.findings import ID_PATTERN
-from services.intake.handlers.accept import accept_facts
 from services.intake.handlers.facts_in import Refusal
 from services.intake.handlers.outcomes import Outcome
 from services.intake.handlers.resources import read_resource
-from shared.db.port import Tx
 from shared.problem import Problem
 from shared.security.rights import requires
 
@@ -36,11 +35,7 @@ def add_post(router: APIRouter, front: Front, path: str, fact_type: str, title: 
             metrics.count_facts("http", [("refused", "")])
             raise invalid(fact.findings)
 
-        async def work(tx: Tx) -> Response:
-            (outcome,) = await accept_facts(tx, front.desk, [fact], now)
-            return answered(outcome)
-
-        return await once(request, front, key, content, work)
+        return await take_single(request, front, key, content, fact, answered)
 
     async def post_inside(request: Request, subject: SubjectId, idempotency_key: IdempotencyKey = None) -> Response:
         return await take(request, {field: subject}, idempotency_key)
