@@ -8,7 +8,7 @@ from services.risk.handlers.fold import Scope, fold_batch
 from services.risk.handlers.letters import keep_dead_letter
 from services.risk.settings import RiskSettings
 from services.risk.store.tables import HOUSE, METADATA
-from services.risk.workers import evaluator, housekeeping
+from services.risk.workers import evaluator, gauges, housekeeping
 from shared.db.port import Database, Tx
 from shared.events.base import Topic
 from shared.events.feedback import VerdictGiven
@@ -24,6 +24,7 @@ def build(settings: RiskSettings, platform: Platform, database: Database) -> Ser
     """Compose risk on a platform and its own database; opens nothing and asks nothing."""
     scope = Scope(platform.owner, platform.partitions)
     evaluate, relay = Bell(), Bell()
+    moved: set[str] = set()
     return Service(
         name="risk",
         router=make_router(Front(database, platform, settings, scope, evaluate, relay)),
@@ -32,7 +33,8 @@ def build(settings: RiskSettings, platform: Platform, database: Database) -> Ser
         wake_relay=relay,
         subscriptions=(_intake(scope, evaluate), _notify(scope), _feedback(scope)),
         workers=(
-            evaluator(database, scope, evaluate, relay, settings.evaluate_poll_s),
+            evaluator(database, scope, evaluate, relay, settings.evaluate_poll_s, moved),
+            gauges(database, scope, moved, settings.gauge_series),
             housekeeping(database, platform.clock),
         ),
         publishes=(Topic.RISK, Topic.RISK_DEAD_LETTERS),

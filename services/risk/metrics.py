@@ -1,6 +1,6 @@
 """What risk counts for its operators."""
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Histogram
 
 FACTS_FOLDED = Counter("tocsin_risk_facts_folded_total", "Facts folded into loans, projects and clients")
 FACTS_REPEATED = Counter("tocsin_risk_facts_repeated_total", "Facts that the ledger had already")
@@ -16,7 +16,6 @@ EVALUATION_SECONDS = Histogram(
 EVALUATION_RETRIES = Counter("tocsin_risk_evaluation_retries_total", "Evaluations that had to be tried again")
 VALUES_PUBLISHED = Counter("tocsin_risk_values_published_total", "Revisions of final values", ["indicator", "cause"])
 ALERT_REVISIONS = Counter("tocsin_risk_alert_revisions_total", "Revisions of alerts", ["change", "level"])
-ALERTS_OPEN = Gauge("tocsin_risk_alerts_open", "Open alerts as of the last evaluation", ["book", "level"])
 REQUESTS = Counter("tocsin_risk_requests_total", "What people asked of alerts, by decision", ["kind", "decision"])
 VERDICTS = Counter("tocsin_risk_verdicts_total", "Verdicts on alerts that were accepted", ["verdict"])
 MARKS_TAKEN = Counter("tocsin_risk_marks_taken_total", "Marks that evaluations have looked at")

@@ -12,6 +12,12 @@ class RiskSettings(BaseSettings):
     evaluate_poll_s: float = Field(
         default=1.0, ge=0.05, le=60.0, description="Seconds after which the evaluator looks for work unasked"
     )
+    gauge_series: int = Field(
+        default=500,
+        ge=0,
+        le=100_000,
+        description="Series of indicators that one process shows as gauges at most",
+    )
     max_policy_bytes: int = Field(
         default=1024 * 1024, ge=1024, le=16 * 1024 * 1024, description="Bytes of one policy text at most"
     )

@@ -4,12 +4,14 @@ import asyncio
 from contextlib import suppress
 from time import perf_counter
 
+from prometheus_client import REGISTRY
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from services.risk import metrics
+from services.risk.evaluation.gauges import BookGauges, read_book
 from services.risk.evaluation.run import Evaluated, Fenced, evaluate_book
 from services.risk.handlers.fold import EVALUATE, Scope, lanes_of
-from services.risk.store import alerts, books
+from services.risk.store import books
 from services.risk.store.tables import HOUSE
 from shared.clock import Clock
 from shared.db import idempotency
@@ -22,8 +24,8 @@ from shared.runtime.service import Limits, Worker
 from shared.telemetry import logger
 
 _log = logger("evaluator")
-_LEVELS = ("amber", "red")
 _LINGER_S = 0.02
+_GAUGES_EVERY_S = 2.0
 _PRUNE_EVERY_S = 3_600.0
 _RETRY_S = 1.0
 
@@ -31,10 +33,13 @@ _RETRY_S = 1.0
 class EvaluatorLoop:
     """Evaluates books, one transaction each."""
 
-    def __init__(self, database: Database, scope: Scope, bell: Bell, wake_relay: Bell, poll_s: float) -> None:
-        """`bell` is rung when a batch has been committed in this process."""
+    def __init__(
+        self, database: Database, scope: Scope, bell: Bell, wake_relay: Bell, poll_s: float, moved: set[str]
+    ) -> None:
+        """`bell` is rung when a batch has been committed in this process; books that were evaluated go into `moved`."""
         self._database, self._scope = database, scope
         self._bell, self._wake_relay, self._poll_s = bell, wake_relay, poll_s
+        self._moved = moved
 
     async def run(self, stop: asyncio.Event) -> None:
         """Evaluate until `stop`; passing faults are tried again, others stop the process."""
@@ -81,16 +86,14 @@ class EvaluatorLoop:
         began = perf_counter()
         async with self._database.transaction(snapshot=True) as tx:
             done = await evaluate_book(tx, book, self._scope)
-            levels = await alerts.count_open(tx, book) if done is not None and done.revisions else None
         if done is None:
             return None
         crash_point("evaluate.after_commit")
         metrics.EVALUATIONS.inc()
         metrics.EVALUATION_SECONDS.observe(perf_counter() - began)
         metrics.MARKS_TAKEN.inc(done.marks)
-        if levels is not None:
-            for level in _LEVELS:
-                metrics.ALERTS_OPEN.labels(book, level).set(levels.get(level, 0))
+        self._moved.add(book)
+        if done.revisions:
             self._wake_relay.ring()
         return done
 
@@ -111,9 +114,69 @@ async def _ring_at(stop: asyncio.Event, bell: Bell) -> None:
     bell.ring()
 
 
-def evaluator(database: Database, scope: Scope, bell: Bell, wake_relay: Bell, poll_s: float) -> Worker:
+def evaluator(database: Database, scope: Scope, bell: Bell, wake_relay: Bell, poll_s: float, moved: set[str]) -> Worker:
     """Return the worker that evaluates the books of this process."""
-    return Worker("evaluator", EvaluatorLoop(database, scope, bell, wake_relay, poll_s).run)
+    return Worker("evaluator", EvaluatorLoop(database, scope, bell, wake_relay, poll_s, moved).run)
+
+
+class GaugeLoop:
+    """Shows the books that this process evaluates as gauges, and forgets those that it has lost."""
+
+    def __init__(self, database: Database, scope: Scope, moved: set[str], shown: BookGauges, most: int) -> None:
+        """`moved`: books that were evaluated since; `most`: series of one process at most."""
+        self._database, self._scope, self._moved, self._shown = database, scope, moved, shown
+        self._lanes: set[int] = set()
+        self._number = scope.partitions
+        shown.most = most
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop`; nothing is read while nothing changes."""
+        while not stop.is_set():
+            with suppress(DatabaseUnavailable, OperationalError, ProgrammingError):
+                await self.refresh()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GAUGES_EVERY_S):
+                    await stop.wait()
+
+    async def refresh(self) -> None:
+        """Read what has changed: which books are this process's, and those of them that were evaluated."""
+        if self._lanes != self._scope.lanes:
+            lanes = set(self._scope.lanes)
+            async with self._database.read() as tx:
+                number = await lanes_of(tx, self._scope)
+                names = await books.all_evaluated_books(tx)
+            self._lanes, self._number = lanes, number
+            self._moved.update(names)
+            for book in self._shown.books:
+                if not self._is_mine(book):
+                    self._shown.forget(book)
+        for book in sorted(self._moved):
+            # A book that is evaluated while it is read is read again.
+            self._moved.discard(book)
+            if self._is_mine(book):
+                await self._read(book)
+
+    def _is_mine(self, book: str) -> bool:
+        return lane_of(book, self._number) in self._lanes
+
+    async def _read(self, book: str) -> None:
+        try:
+            async with self._database.read() as tx:
+                state = await read_book(tx, book, self._shown.most)
+        except BaseException:
+            self._moved.add(book)
+            raise
+        if state is not None:
+            self._shown.show(book, state)
+
+
+BOOK_GAUGES = BookGauges()
+REGISTRY.register(BOOK_GAUGES)
+
+
+def gauges(database: Database, scope: Scope, moved: set[str], most: int) -> Worker:
+    """Return the worker that shows the books of this process as gauges."""
+    return Worker("gauges", GaugeLoop(database, scope, moved, BOOK_GAUGES, most).run)
 
 
 class Housekeeping:

@@ -117,7 +117,7 @@ async def test_many_marks_are_taken_in_turns(database: AnyDatabase, monkeypatch:
 async def test_the_worker_evaluates_when_the_bell_rings_and_stops_when_told(database: AnyDatabase) -> None:
     feed = await begin(database, POLICY)
     bell, relay, stop = Bell(), Bell(), asyncio.Event()
-    loop = EvaluatorLoop(database, SCOPE, bell, relay, poll_s=60.0)
+    loop = EvaluatorLoop(database, SCOPE, bell, relay, poll_s=60.0, moved=set())
     task = asyncio.create_task(loop.run(stop))
     pay(feed, "2020-03-15", range(3))
     feed.close("2020-03-31")
@@ -133,7 +133,7 @@ async def test_the_worker_evaluates_when_the_bell_rings_and_stops_when_told(data
 async def test_the_worker_is_woken_by_what_another_process_has_committed(database: AnyDatabase) -> None:
     feed = await begin(database, POLICY)
     relay, stop = Bell(), asyncio.Event()
-    task = asyncio.create_task(EvaluatorLoop(database, SCOPE, Bell(), relay, poll_s=0.2).run(stop))
+    task = asyncio.create_task(EvaluatorLoop(database, SCOPE, Bell(), relay, poll_s=0.2, moved=set()).run(stop))
     pay(feed, "2020-03-15", range(3))
     feed.close("2020-03-31")
     await fold(database, feed)
@@ -161,7 +161,7 @@ async def test_lanes_fold_while_the_evaluator_rates(database: AnyDatabase) -> No
             await fold_one(database, batch)
 
     bell, stop = Bell(), asyncio.Event()
-    loop = asyncio.create_task(EvaluatorLoop(database, SCOPE, bell, Bell(), poll_s=0.05).run(stop))
+    loop = asyncio.create_task(EvaluatorLoop(database, SCOPE, bell, Bell(), poll_s=0.05, moved=set()).run(stop))
     async with asyncio.timeout(60.0):
         await asyncio.gather(*(fold_lane(batches) for batches in lanes))
         while await rows_of(database, select(MARK)):
@@ -178,7 +178,7 @@ async def test_lanes_fold_while_the_evaluator_rates(database: AnyDatabase) -> No
 async def test_a_database_that_is_not_migrated_yet_is_waited_for() -> None:
     empty = open_sqlite(None, new_clock())
     try:
-        loop = EvaluatorLoop(empty, SCOPE, Bell(), Bell(), poll_s=60.0)
+        loop = EvaluatorLoop(empty, SCOPE, Bell(), Bell(), poll_s=60.0, moved=set())
         with pytest.raises(DatabaseUnavailable, match="not migrated"):
             await loop.evaluate_all()
     finally:

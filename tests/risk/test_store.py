@@ -165,5 +165,5 @@ async def test_alert_pages_follow_day_and_id(database: AnyDatabase, limit: int) 
             seen += [one.body for one in page]
             place = (page[-1].as_of, page[-1].id)
         assert seen == [b"c", b"a", b"b"]
-        assert await alerts.count_open(tx, "auto") == {"red": 3}
+        assert await alerts.open_levels(tx, "auto") == [(("x",) * 5, "red")] * 3
         assert await alerts.alerts_now(tx, alerts.Wanted(level="amber"), (0, ""), limit) == []

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, ScalarSelect, and_, bindparam, func, select, tuple_
 
 from services.risk.domain.moments import END_OF_TIME_US
+from services.risk.domain.policy import Level
+from services.risk.store.series import SeriesKey
 from services.risk.store.tables import ALERT, ALERT_REVISION, VERDICT
 from shared.db.among import among, among_given
 from shared.db.port import Tx
@@ -206,7 +208,8 @@ async def feed_of_book(tx: Tx, book: str, after: int, limit: int) -> list[Revisi
     return [RevisionRow(*row) for row in rows]
 
 
-async def count_open(tx: Tx, book: str) -> dict[str, int]:
-    """Return the number of open alerts of a book by level."""
-    rows = await tx.rows(_OPEN, {"of": book})
-    return {row.level: row[1] for row in rows}
+async def open_levels(tx: Tx, book: str) -> list[tuple[SeriesKey, Level]]:
+    """Return of which series a book has open alerts, and their levels."""
+    key = tuple(ALERT.c[name] for name in SeriesKey._fields)
+    rows = await tx.rows(select(*key, ALERT.c.level).where(ALERT.c.book == book, ALERT.c.state == "open"))
+    return [(SeriesKey(*row[:5]), Level(row.level)) for row in rows]
