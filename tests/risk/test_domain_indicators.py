@@ -8,7 +8,7 @@ from services.risk.domain.measures import MEASURES, Kind, Unit
 
 ASKED_FOR = (
     "missed_payment_rate", "repayment_delay_rate", "default_rate", "charge_off_rate", "par30", "par60", "par90",
-    "project_slip_rate",
+    "project_slip_rate", "project_delay_rate", "csat", "nps", "survey_response_rate",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import msgspec
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
@@ -23,6 +24,18 @@ from shared.runtime.edge import READS_ONE, missing
 from shared.security.rights import requires
 
 
+class MilestoneShown(BaseModel):
+    """A milestone at the close of a day."""
+
+    milestone: str
+    baseline: date | None = Field(description="The approved one: the first that was reported")
+    rebaselined: date | None = Field(description="The latest one, when there was another after it")
+    forecast: date | None
+    actual: date | None
+    cancelled: bool
+    days_late: int | None = Field(description="From the approved baseline to its achievement, else to this day")
+
+
 class ProjectShown(BaseModel):
     """A project at the close of a day."""
 
@@ -36,6 +49,7 @@ class ProjectShown(BaseModel):
     forecast_before: date | None = Field(description="The last known one before the month of the latest")
     slip_days: int | None = Field(description="From that one to the latest")
     slip_since_first_days: int | None
+    milestones: list[MilestoneShown]
 
 
 class ProjectTold(ProjectShown):
@@ -92,4 +106,5 @@ def project_shown(seen: Seen) -> ProjectShown:
         forecast_before=view.forecast_before,
         slip_days=view.slip_days,
         slip_since_first_days=view.slip_since_first_days,
+        milestones=[MilestoneShown(**msgspec.structs.asdict(one)) for one in view.milestones],
     )

@@ -29,6 +29,8 @@ class Contradiction(Reason):
     """A reversal of something else than a repayment, or a correction that changes the kind of fact; ignored."""
     NO_TERMS = "no_terms"
     """A restructuring with neither a schedule nor a holiday; ignored."""
+    TOLD_TWICE = "told_twice"
+    """A second invitation to a survey, or a second answer; ignored."""
     IN_CIRCLES = "in_circles"
     """Corrections that correct each other; ignored."""
 

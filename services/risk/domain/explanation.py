@@ -22,9 +22,6 @@ SERIES_PERIODS = 24
 SEGMENTS_NAMED = 5
 """How many driving segments are named one by one; the others are summed."""
 
-COUNTED = {"project_slip_rate": "projects", "repayment_delay_rate": "instalments"}
-"""What the counts of an indicator count, where it is not loans."""
-
 
 class Shares(NamedTuple):
     """A segment's numerator and denominator in a period and in the period that it is compared with."""
@@ -171,7 +168,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """What an explanation needs beside the revision itself.
 
-    `title`: of the indicator. `before`: the value that the revision's period is compared with, see `value_before`.
+    `title`: of the indicator. `counted`: what its counts count. `before`: the value that the revision's period is
+    compared with, see `value_before`.
     `drivers`: by attribute and value of it, the shares of both periods (inside the alert's own segment).
     `data_age_days`: from the latest fact to the end of the period. `off_work_end`: the period's last day is no working
     day of the book's calendar. `because`: what changed the past, such as `repayment` (the cause of a mark).
@@ -180,6 +178,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     title: str
+    counted: str = "loans"
     before: Observation | None = None
     drivers: Mapping[str, Mapping[str, Shares]] = {}
     parts: Mapping[str, int] = {}
@@ -213,7 +212,7 @@ def explain(cause: Cause, change: Change, rule: Rule, circumstances: Circumstanc
         segment=cause.segment,
         indicator=cause.indicator,
         title=circumstances.title,
-        counted=COUNTED.get(cause.indicator, "loans"),
+        counted=circumstances.counted,
         basis=cause.basis,
         currency=cause.currency,
         direction=cause.direction.value,

@@ -11,6 +11,7 @@ from services.risk.domain.default_path import DEFAULT_DPD
 from services.risk.domain.explanation import Subject
 from services.risk.domain.flows import falls_due
 from services.risk.domain.loan_state import LoanState, Status
+from services.risk.domain.milestone import is_delayed
 from services.risk.domain.project import SLIP_DAYS, ProjectState
 from services.risk.domain.segments import PORTFOLIO, SegmentLog
 from shared.kernel.days import Day, Month, format_day, month_of, month_start
@@ -43,18 +44,11 @@ def loan_in(indicator: str, name: str, state: LoanState, point: Point) -> Subjec
 
 def project_in(indicator: str, name: str, state: ProjectState, point: Point) -> Subject | None:
     """Return a project as part of an indicator's numerator, None when it is not in it."""
-    latest, before = state.latest, state.before
-    if indicator != "project_slip_rate" or latest is None or before is None or not _lies_in(state.segments, point):
+    judge = _PROJECTS.get(indicator)
+    if judge is None or not _lies_in(state.segments, point):
         return None
-    slip_days = latest.completion - before.completion
-    if state.month != point.month or slip_days < SLIP_DAYS:
-        return None
-    what = _slipped(slip_days, format_day(latest.completion))
-    return Subject(name, what.en, what_zh=what.zh)
-
-
-def _slipped(days: int, completion: str) -> Matter:
-    return Matter(f"completion {days} days later, {completion}", f"预计竣工推迟 {days} 天至 {completion}")
+    what = judge(state, point)
+    return None if what is None else Subject(name, what.en, what_zh=what.zh)
 
 
 def weight_minor(state: LoanState) -> int:
@@ -130,6 +124,32 @@ def _defaulted(state: LoanState, point: Point) -> Matter | None:
     return _past_due(dpd) if dpd > DEFAULT_DPD >= at_start else None
 
 
+def _slipped(state: ProjectState, point: Point) -> Matter | None:
+    latest, before = state.latest, state.before
+    if latest is None or before is None or state.month != point.month:
+        return None
+    days, completion = latest.completion - before.completion, format_day(latest.completion)
+    if days < SLIP_DAYS:
+        return None
+    return Matter(f"completion {days} days later, {completion}", f"预计竣工推迟 {days} 天至 {completion}")
+
+
+def _behind(state: ProjectState, point: Point) -> Matter | None:
+    late = [
+        (due, name)
+        for name, milestone in state.milestones.items()
+        if (due := milestone.approved) is not None and month_of(due) == point.month and is_delayed(milestone)
+    ]
+    if not late:
+        return None
+    (due, name), others = min(late), len(late) - 1
+    day = format_day(due)
+    return Matter(
+        f"milestone {name}, due {day}, not achieved in the month" + (f", and {others} more" if others else ""),
+        f"里程碑 {name}（应于 {day} 完成）当月未完成" + (f"，另有 {others} 个" if others else ""),
+    )
+
+
 _LOANS: dict[str, Callable[[LoanState, Point], Matter | None]] = {
     "missed_payment_rate": _missed,
     "repayment_delay_rate": _delayed,
@@ -139,3 +159,11 @@ _LOANS: dict[str, Callable[[LoanState, Point], Matter | None]] = {
     "par60": _late(60),
     "par90": _late(90),
 }
+
+_PROJECTS: dict[str, Callable[[ProjectState, Point], Matter | None]] = {
+    "project_slip_rate": _slipped,
+    "project_delay_rate": _behind,
+}
+
+LOAN_INDICATORS, PROJECT_INDICATORS = frozenset(_LOANS), frozenset(_PROJECTS)
+"""Indicators in whose numerator loans, or projects, can be named."""

@@ -1,4 +1,4 @@
-"""The measures: every counter that a loan or project can add to, what its number is and how it adds up."""
+"""The measures: every counter that a loan, project or survey can add to, what its number is and how it adds up."""
 
 from enum import StrEnum, unique
 
@@ -20,7 +20,7 @@ class Unit(StrEnum):
     """What a measure counts in."""
 
     COUNT = "count"
-    """Loans, instalments, projects; summed over currencies on reading."""
+    """Loans, instalments, projects, milestones, answers; summed over currencies on reading."""
     MINOR = "minor"
     """Minor units of the row's currency."""
     DAYS = "days"
@@ -82,6 +82,20 @@ _ALL = (
              "forecast before the month; at the month's last day."),
     _measure("slipped", FLOW, COUNT, "Of them, with a forecast at least 90 days later than that one."),
     _measure("slip_gap_days", FLOW, DAYS, "Days between those two reports, summed."),
+    _measure("milestones_due", FLOW, COUNT, "Milestones that were not cancelled by the close of the month of their "
+             "approved baseline; at that baseline."),
+    _measure("milestones_delayed", FLOW, COUNT, "Of them, not achieved by that close."),
+    _measure("milestones_rebaselined", FLOW, COUNT, "Of those, with another baseline by that close."),
+    _measure("milestones_achieved_late", FLOW, COUNT, "Achieved after their baseline, but by that close."),
+    _measure("surveys_invited", FLOW, COUNT, "Invitations to a survey; at their date."),
+    _measure("surveys_answered", FLOW, COUNT, "Of them, answered, whenever."),
+    _measure("surveys_open_at_close", FLOW, COUNT, "Of them, neither answered nor expired at the month's close."),
+    _measure("csat_answers", FLOW, COUNT, "Answers that say how satisfied the client is; at their date."),
+    _measure("csat_satisfied", FLOW, COUNT, "Of them, 4 or 5 of 5."),
+    _measure("nps_answers", FLOW, COUNT, "Answers that say how likely the client is to recommend; at their date."),
+    _measure("nps_promoters", FLOW, COUNT, "Of them, 9 or 10."),
+    _measure("nps_detractors", FLOW, COUNT, "Of them, 0 to 6."),
+    _measure("nps_net", FLOW, COUNT, "Promoters less detractors."),
 )  # fmt: skip
 
 MEASURES: dict[str, Measure] = {measure.name: measure for measure in _ALL}

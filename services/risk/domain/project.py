@@ -1,4 +1,5 @@
-"""Projects: reports with a forecast completion, and how far each round moves it (indicator `project_slip_rate`)."""
+"""Projects: forecasts of completion and how far each round moves them (`project_slip_rate`), milestones and which of
+them are late (`project_delay_rate`)."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -11,6 +12,7 @@ from services.risk.domain.anomaly import Anomaly, Contradiction
 from services.risk.domain.book import BookTerms
 from services.risk.domain.cells import Cells, Rows, add_rows
 from services.risk.domain.corrections import by_id, corrected
+from services.risk.domain.milestone import Milestone, MilestoneView, Report, rows_of, told, views_of
 from services.risk.domain.segments import SegmentLog, SegmentMove, place, recent, segment_log
 from shared.kernel.days import Day, Month, date_of, month_end, month_of
 
@@ -23,6 +25,7 @@ class ProjectKind(StrEnum):
 
     REGISTERED = "registered"
     REPORTED = "reported"
+    MILESTONE = "milestone"
     CORRECTED = "corrected"
 
 
@@ -42,6 +45,8 @@ class ProjectFact(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defa
     """reported: forecast completion, None when the report does not say."""
     phase: str = ""
     budget_minor: int | None = None
+    milestone: Report | None = None
+    """milestone: what is said of it."""
     attributes: dict[str, str] = {}
     """registered: the project's own segment attributes."""
     target: str = ""
@@ -72,6 +77,7 @@ class ProjectState(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     last_report: Day = 0
     phase: str = ""
     budget_minor: int | None = None
+    milestones: dict[str, Milestone] = {}
     segments: SegmentLog = ()
     last_order: tuple[Day, int, int, str] = (0, 0, 0, "")
     dangling: bool = False
@@ -100,6 +106,8 @@ class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
     slip_days: int | None
     """From that one to the latest."""
     slip_since_first_days: int | None
+    milestones: tuple[MilestoneView, ...]
+    """By approved baseline, those without one last."""
 
 
 def fold(facts: Sequence[ProjectFact], moves: Sequence[SegmentMove], terms: BookTerms) -> ProjectFolded:
@@ -129,9 +137,17 @@ def order_of(fact: ProjectFact) -> tuple[Day, int, int, str]:
 
 
 def continues(state: ProjectState | None, fact: ProjectFact) -> bool:
-    """Tell whether `advance` may add the fact: a report that comes after all others of its project."""
-    if state is None or state.dangling or fact.kind is not ProjectKind.REPORTED:
+    """Tell whether `advance` may add the fact: a report that comes after all others of its project.
+
+    One on a milestone whose baseline lies before all that would still be known of its segments does not.
+    """
+    if state is None or state.dangling or fact.kind not in (ProjectKind.REPORTED, ProjectKind.MILESTONE):
         return False
+    if fact.milestone is not None:
+        known = state.milestones.get(fact.milestone.milestone, Milestone()).approved
+        due = fact.milestone.baseline if known is None else known
+        if due is not None and due < recent(state.segments, fact.day)[0][0]:
+            return False
     return order_of(fact) > state.last_order
 
 
@@ -168,6 +184,7 @@ def view(
         forecast_before=date_of(before.completion) if before else None,
         slip_days=latest.completion - before.completion if latest and before else None,
         slip_since_first_days=latest.completion - first.completion if latest and first else None,
+        milestones=views_of(state.milestones, as_of),
     )
 
 
@@ -184,6 +201,8 @@ def _step(state: ProjectState, fact: ProjectFact) -> tuple[ProjectState, Rows, C
         after.registered = True
         after.currency = fact.currency
         return after, {}, None
+    if fact.milestone is not None:
+        return after, _milestone(after, fact.milestone, fact.day), None
     after.reports += 1
     after.last_report = fact.day
     after.phase = fact.phase or state.phase
@@ -194,6 +213,16 @@ def _step(state: ProjectState, fact: ProjectFact) -> tuple[ProjectState, Rows, C
     if fact.forecast is not None:
         _forecast(state, after, Forecast(fact.day, fact.forecast), rows)
     return after, rows, None
+
+
+def _milestone(after: ProjectState, report: Report, day: Day) -> Rows:
+    """Work a report on a milestone in; return what it changes."""
+    before = after.milestones.get(report.milestone, Milestone())
+    now = told(before, report, day)
+    after.milestones = {**after.milestones, report.milestone: now}
+    rows = rows_of(now)
+    add_rows(rows, rows_of(before), -1)
+    return rows
 
 
 def _forecast(state: ProjectState, after: ProjectState, latest: Forecast, rows: Rows) -> None:

@@ -4,7 +4,14 @@ import msgspec
 
 from services.risk.domain.explanation import Circumstances, Shares, Subject, value_before
 from services.risk.domain.indicators import INDICATORS
-from services.risk.domain.largest import Point, candidates_due_by, loan_in, project_in
+from services.risk.domain.largest import (
+    LOAN_INDICATORS,
+    PROJECT_INDICATORS,
+    Point,
+    candidates_due_by,
+    loan_in,
+    project_in,
+)
 from services.risk.domain.loan_state import LoanState
 from services.risk.domain.policy import PeriodKind, Rule
 from services.risk.domain.project import ProjectState
@@ -50,6 +57,7 @@ class Surroundings:
             drivers = await self._drivers(moved, rule, before, entry.observation)
         return Circumstances(
             title=INDICATORS[cause.indicator].title,
+            counted=INDICATORS[cause.indicator].counted,
             before=before,
             drivers=drivers,
             parts=moved.values.parts(change.period),
@@ -116,10 +124,12 @@ class Surroundings:
         cause, task = moved.cause, self._task
         month = month_of(change.as_of)
         point = Point(month, change.as_of, cause.segment, task.terms)
-        if cause.indicator == "project_slip_rate":
+        if cause.indicator in PROJECT_INDICATORS:
             rows = await subjects.projects_of_book(self._tx, task.book, _CANDIDATES)
             found = (project_in(cause.indicator, name, _PROJECT(state), point) for name, state in rows)
             return [one for one in found if one is not None][:TOP]
+        if cause.indicator not in LOAN_INDICATORS:
+            return []
         candidates = dict(await self._candidates(cause.indicator, point))
         named: list[Subject] = []
         for name, state in candidates.items():

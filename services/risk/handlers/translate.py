@@ -1,17 +1,19 @@
 """Facts as they travel -> facts as the fold reads them: day numbers, minor units, targets resolved."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from services.risk.domain.client import ClientFact, ClientKind
 from services.risk.domain.loan_facts import LoanFact, LoanKind
+from services.risk.domain.milestone import Report
 from services.risk.domain.project import ProjectFact, ProjectKind
 from services.risk.domain.schedule import Generated, Instalment, Terms
 from services.risk.handlers.arrivals import MESSAGES, decode_body
 from shared.events import facts
-from shared.kernel.days import day_of
+from shared.kernel.days import Day, day_of
 from shared.kernel.money import parse_amount
 
 _CLASSES = {message.type: message for message in MESSAGES}
@@ -240,6 +242,7 @@ def _client_fact(told: Told, known: Mapping[str, Told]) -> ClientFact:
 _PROJECT_KINDS = {
     facts.ProjectRegistered.type: ProjectKind.REGISTERED,
     facts.ProjectReported.type: ProjectKind.REPORTED,
+    facts.MilestoneReported.type: ProjectKind.MILESTONE,
 }
 
 
@@ -250,6 +253,8 @@ def _project_fact(told: Told, known: Mapping[str, Told], depth: int) -> ProjectF
         fields = {"currency": message.currency, "attributes": attributes_in(message.attributes)}
     elif isinstance(message, facts.ProjectReported):
         fields = _reported(message)
+    elif isinstance(message, facts.MilestoneReported):
+        fields = {"milestone": _milestone(message)}
     else:
         wanted = _replaced(told, known, depth)
         if wanted is not None and (wanted.type == _CORRECTED or wanted.type in _PROJECT_KINDS):
@@ -267,8 +272,22 @@ def _project_fact(told: Told, known: Mapping[str, Told], depth: int) -> ProjectF
 def _reported(message: facts.ProjectReported) -> dict[str, Any]:
     forecast, budget, currency = message.forecast_completion, message.budget, message.currency
     return {
-        "forecast": None if forecast is None else day_of(forecast),
+        "forecast": _day(forecast),
         "phase": message.phase or "",
         "currency": currency or "",
         "budget_minor": None if budget is None or currency is None else parse_amount(budget, currency),
     }
+
+
+def _milestone(message: facts.MilestoneReported) -> Report:
+    return Report(
+        milestone=message.milestone,
+        baseline=_day(message.baseline),
+        forecast=_day(message.forecast),
+        actual=_day(message.actual),
+        cancelled=message.cancelled,
+    )
+
+
+def _day(value: date | None) -> Day | None:
+    return None if value is None else day_of(value)

@@ -30,7 +30,7 @@ class Indicator(msgspec.Struct, frozen=True, kw_only=True):
     """Basis -> measure."""
     denominator: dict[str, str]
     sample: str
-    """The measure that counts the loans or projects of the denominator."""
+    """The measure that counts what is in the denominator: loans, projects, answers."""
     parts: dict[str, dict[str, str]] = {}
     """Basis -> part -> measure."""
     maturity: Maturity
@@ -39,6 +39,11 @@ class Indicator(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
     """Of the definition; rises when a figure would come out differently."""
     good: str = "low"
+    """`low` or `high`: which values are good news."""
+    counted: str = "loans"
+    """What its counts count."""
+    lowest: float = 0.0
+    """The least value that can be; the largest is 1 for all."""
 
     def measures(self, basis: str) -> tuple[str, ...]:
         """Return the names of all measures that a reading on this basis needs, each once."""

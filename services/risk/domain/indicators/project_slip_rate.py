@@ -19,4 +19,5 @@ INDICATOR = Indicator(
     sample="slip_reports",
     parts={"count": {"gap_days": "slip_gap_days"}},
     maturity=Maturity.AT_PERIOD_END,
+    counted="projects",
 )

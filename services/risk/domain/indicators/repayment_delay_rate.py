@@ -20,4 +20,5 @@ INDICATOR = Indicator(
     denominator={"count": "instalments_due"},
     sample="instalments_due",
     maturity=Maturity.AT_PERIOD_END,
+    counted="instalments",
 )
