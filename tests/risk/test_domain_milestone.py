@@ -126,7 +126,7 @@ def reports(draw: st.DrawFn) -> list[ProjectFact]:
         facts.append(
             ProjectFact(kind=ProjectKind.REPORTED, day=draw(DAYS), known_at_us=0, id="r", forecast=FIRST + 500)
         )
-    if facts and draw(st.booleans()):
+    if draw(st.booleans()) and facts:
         other = draw(st.sampled_from(facts))
         facts.append(ProjectFact(kind=ProjectKind.CORRECTED, day=draw(DAYS), known_at_us=5, id="c", target=other.id))
     return facts
