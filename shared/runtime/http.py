@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.routing import APIRoute
 from opentelemetry.trace import StatusCode
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,9 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import problem, telemetry
 from shared.db.port import DatabaseUnavailable
 from shared.log.port import LogUnavailable
-from shared.problem import Problem, ProblemDetails
+from shared.problem import Problem
 from shared.runtime import metrics
 from shared.runtime.health import Health
+from shared.runtime.openapi import describe, operation_id
 from shared.runtime.service import Service
 from shared.security.keys import KeyRing
 from shared.security.rights import PROBE, requires
@@ -28,7 +29,13 @@ _log = telemetry.logger("http")
 def make_app(services: Sequence[Service], keys: KeyRing, health: Health, version: str) -> FastAPI:
     """Return the application that serves these services under `/<service>/v1`, and the probes at the root."""
     names = "+".join(service.name for service in services)
-    app = FastAPI(title=f"Tocsin {names}", version=version, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title=f"Tocsin {names}",
+        version=version,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=operation_id,
+    )
     app.state.keys = keys
     for service in services:
         app.include_router(service.router)
@@ -37,7 +44,8 @@ def make_app(services: Sequence[Service], keys: KeyRing, health: Health, version
     app.add_exception_handler(DatabaseUnavailable, _unavailable)
     app.add_exception_handler(LogUnavailable, _unavailable)
     app.add_middleware(Edge, services=[service.name for service in services])
-    _describe(app)
+    served = [*app.routes, *(route for service in services for route in service.router.routes)]
+    describe(app, [route for route in served if isinstance(route, APIRoute)])
     return app
 
 
@@ -76,26 +84,6 @@ async def _unavailable(request: Request, error: Exception) -> JSONResponse:
     )
     _log.warning("unavailable", route=getattr(request.scope.get("route"), "path", "unknown"), reason=str(error))
     return problem.reply(refusal, request.url.path)
-
-
-def _describe(app: FastAPI) -> None:
-    """Complete the OpenAPI document: the key scheme, the problem schema, and each route's right."""
-    made = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = made()
-        parts = document.setdefault("components", {})
-        parts.setdefault("schemas", {}).setdefault(
-            "ProblemDetails", ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
-        )
-        schema = parts["schemas"]["ProblemDetails"]
-        for name, nested in schema.pop("$defs", {}).items():
-            parts["schemas"].setdefault(name, nested)
-        parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-        document["security"] = [{"key": []}]
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]
 
 
 class _BodyTooLarge(Exception):

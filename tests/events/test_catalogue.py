@@ -6,11 +6,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from shared.events import BY_TYPE, CATALOGUE, Message
+from shared.events import BY_TYPE, CATALOGUE, Message, examples
 from shared.events.fields import FIELDS
-from tests.support.contracts import EXAMPLES, breaks, committed_schemas, schema_of
+from tests.support.contracts import breaks, committed_schemas, schema_of
 
-EXAMPLE_FILES = sorted(EXAMPLES.glob("*.json"))
+EXAMPLE_FILES = sorted(examples.FOLDER.glob("*.json"))
 
 
 @pytest.mark.parametrize("path", EXAMPLE_FILES, ids=lambda path: path.stem)
@@ -22,7 +22,7 @@ def test_every_committed_example_still_parses_and_says_the_same(path: Path) -> N
 
 @pytest.mark.parametrize("message", CATALOGUE, ids=lambda message: message.type)
 def test_every_message_has_an_example_and_known_fields(message: type[Message]) -> None:
-    assert list(EXAMPLES.glob(f"{message.type}.*.json")), f"no example of {message.type}"
+    assert examples.paths_of(message.type), f"no example of {message.type}"
     unknown = [field for field in message.__struct_fields__ if field not in FIELDS]
     assert not unknown, f"say in shared/events/fields.py what these mean: {unknown}"
 

@@ -11,9 +11,9 @@ import tocsin.system
 from shared.events import CATALOGUE, Key, Message, Topic
 from shared.events.base import COMPACTED
 from shared.events.envelope import Envelope, to_headers
+from shared.events.examples import paths_of
 from shared.events.facts import FACTS
 from shared.events.fields import FIELDS
-from tests.support.contracts import EXAMPLES
 
 VERSION = "3.0.0"
 _DESCRIPTION = """\
@@ -162,7 +162,7 @@ def _message(message: type[Message]) -> dict[str, Any]:
         "bindings": {"kafka": {"key": {"type": "string", "description": KEYS[message.key]}, "bindingVersion": "0.5.0"}},
         "examples": [
             {"name": path.stem, "headers": example_headers(message), "payload": json.loads(path.read_text())}
-            for path in sorted(EXAMPLES.glob(f"{message.type}.*.json"))
+            for path in paths_of(message.type)
         ],
     }
 

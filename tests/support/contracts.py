@@ -8,7 +8,6 @@ import msgspec
 
 from shared.events import CATALOGUE, Message
 
-EXAMPLES = Path(__file__).parents[1] / "events" / "examples"
 SCHEMAS = Path(__file__).parents[1] / "events" / "schemas"
 
 

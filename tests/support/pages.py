@@ -17,14 +17,16 @@ from services.notify.settings import NotifySettings
 from services.risk.domain.indicators import INDICATORS
 from services.risk.settings import RiskSettings
 from shared.events import CATALOGUE, Message
+from shared.events.examples import example_of
 from shared.events.fields import FIELDS
 from shared.runtime.health import Health
 from shared.runtime.http import make_app
 from shared.runtime.settings import ProcessSettings, settings_table
 from shared.security.keys import KeyRing
+from tests.support.api_page import api_page
 from tests.support.asyncapi import asyncapi_document
 from tests.support.compose import compose_for_documents
-from tests.support.contracts import EXAMPLES, commit_schemas
+from tests.support.contracts import commit_schemas
 from tests.support.dashboard_operators import OPERATORS
 from tests.support.dashboard_risk import RISK
 from tests.support.manifests import manifests
@@ -53,7 +55,7 @@ def _message_section(message: type[Message]) -> list[str]:
         "intake": "intake (facts: foreign producers, over HTTP or `tocsin.facts`)",
         "contacts": "intake",
     }.get(producer, producer)
-    example = json.loads((EXAMPLES / f"{message.type}.1.json").read_text())
+    example = example_of(message.type)
     return [
         f"## `{message.type}`\n",
         " ".join((inspect.getdoc(message) or "").split()) + "\n",
@@ -113,7 +115,14 @@ def openapi(name: str) -> str:
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
 
+def http_page() -> str:
+    """Return all routes as Markdown."""
+    documents = {name: json.loads(openapi(name)) for name in compose_for_documents()}
+    return "\n".join(["# HTTP", _MADE, *api_page(documents)])
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "api.md": http_page,
     "events.md": events_page,
     "indicators.md": indicators_page,
     "settings.md": settings_page,

@@ -2,11 +2,11 @@
 
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from services.feedback.api.edge import Front
-from services.feedback.api.links import PAGES, LangQuery, TokenPath, form_of, open_link
+from services.feedback.api.links import PAGES, AcceptLanguage, LangQuery, TokenPath, form_of, open_link
 from services.feedback.domain.texts import COMMENT_LENGTH_MAX, TEXT_LENGTH_MAX, Wrong, shown_again, tidy
 from services.feedback.domain.verdict import OUTCOMES, WORDS, Said, read_remark, read_verdict
 from services.feedback.handlers.remarks import About, Author, leave_remark
@@ -23,7 +23,6 @@ PURPOSE = "alert"
 SHOWN_MAX = 50
 _ALERT_PAGE = "../../../../notify/v1/pages/alerts/"
 
-AcceptLanguage = Annotated[str | None, Header(alias="accept-language")]
 Done = Annotated[str | None, Query(description="What was just recorded: verdict or remark")]
 
 

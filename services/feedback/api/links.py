@@ -3,7 +3,7 @@
 from pathlib import Path as Folder
 from typing import Annotated, Literal
 
-from fastapi import Path, Query, Request
+from fastapi import Header, Path, Query, Request
 from fastapi.responses import HTMLResponse
 
 from services.feedback import metrics
@@ -17,6 +17,9 @@ PAGES = Pages(Folder(__file__).parent / "templates", WORDS)
 
 TokenPath = Annotated[str, Path(description="The signed token of the link")]
 LangQuery = Annotated[str | None, Query(description="en or zh; absent: the reader's own")]
+AcceptLanguage = Annotated[
+    str | None, Header(alias="accept-language", description="What the reader prefers, where `lang` is absent")
+]
 
 
 def open_link(front: Front, purpose: str, token: str, language: Language) -> Opened | HTMLResponse:

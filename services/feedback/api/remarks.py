@@ -35,11 +35,13 @@ class Remark(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    book: str = Field(pattern=NAME_PATTERN)
-    kind: Kind
-    subject: str = Field(pattern=ID_PATTERN, description="Id of the alert, loan or project")
-    by: str = Field(pattern=NAME_PATTERN, description="Id of the person, no name")
-    text: str = Field(min_length=1, max_length=TEXT_LENGTH_MAX, pattern=TEXT_PATTERN)
+    book: str = Field(pattern=NAME_PATTERN, examples=["auto"])
+    kind: Kind = Field(description="What it is about", examples=["loan"])
+    subject: str = Field(pattern=ID_PATTERN, description="Id of the alert, loan or project", examples=["L-4711"])
+    by: str = Field(pattern=NAME_PATTERN, description="Id of the person, no name", examples=["officer-7"])
+    text: str = Field(
+        min_length=1, max_length=TEXT_LENGTH_MAX, pattern=TEXT_PATTERN, examples=["Pays again from next month on."]
+    )
 
 
 class RemarkShown(BaseModel):
@@ -73,11 +75,11 @@ def _add_list(router: APIRouter, front: Front) -> None:
     @router.get("/remarks", tags=["remarks"], dependencies=[requires("feedback:read")], responses=READS)
     async def list_remarks(
         book: AnyBook = None,
-        kind: Annotated[Kind | None, Query()] = None,
+        kind: Annotated[Kind | None, Query(description="Only on alerts, loans or projects")] = None,
         subject: Annotated[
             str | None, Query(pattern=ID_PATTERN, description="Id of the alert, loan or project")
         ] = None,
-        author: Annotated[Role | None, Query()] = None,
+        author: Annotated[Role | None, Query(description="Only by staff or by clients")] = None,
         by: Annotated[str | None, Query(pattern=ID_PATTERN)] = None,
         cursor: CursorText = None,
         limit: Limit = 100,

@@ -2,13 +2,13 @@
 
 from calendar import month_name
 from datetime import datetime
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from services.feedback.api.edge import Front
-from services.feedback.api.links import PAGES, LangQuery, TokenPath, form_of, open_link, refused
+from services.feedback.api.links import PAGES, AcceptLanguage, LangQuery, TokenPath, form_of, open_link, refused
 from services.feedback.domain.answer import Mended, read_answer
 from services.feedback.domain.texts import TEXT_LENGTH_MAX, shown_again, tidy
 from services.feedback.handlers.answering import answer_survey
@@ -34,7 +34,7 @@ def add_routes(router: APIRouter, front: Front) -> None:
 
     @router.get("/pages/surveys/{token}", tags=["pages"], dependencies=[requires(LINK)], response_class=HTMLResponse)
     async def show_survey(
-        token: TokenPath, lang: LangQuery = None, accept_language: Annotated[str | None, Header()] = None
+        token: TokenPath, lang: LangQuery = None, accept_language: AcceptLanguage = None
     ) -> HTMLResponse:
         """Show a client the questions."""
         spoken = spoken_language(lang, accept_language)
@@ -52,7 +52,7 @@ def add_routes(router: APIRouter, front: Front) -> None:
         request: Request,
         token: TokenPath,
         lang: LangQuery = None,
-        accept_language: Annotated[str | None, Header()] = None,
+        accept_language: AcceptLanguage = None,
     ) -> HTMLResponse:
         """Record a client's answer, once."""
         spoken = spoken_language(lang, accept_language)

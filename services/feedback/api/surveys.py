@@ -100,7 +100,7 @@ def _add_list(router: APIRouter, front: Front) -> None:
     async def list_surveys(
         book: AnyBook = None,
         client: Annotated[str | None, Query(pattern=ID_PATTERN)] = None,
-        state: Annotated[State | None, Query()] = None,
+        state: Annotated[State | None, Query(description="Only those that stand so")] = None,
         occasion: Annotated[Kind | None, Query()] = None,
         reason: Annotated[Skipped | None, Query(description="Why a client was not asked")] = None,
         cursor: CursorText = None,

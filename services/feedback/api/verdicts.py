@@ -34,8 +34,8 @@ class Judgement(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    verdict: Word = Field(description="Was it worth giving?")
-    by: str = Field(pattern=NAME_PATTERN, description="Id of the person, no name")
+    verdict: Word = Field(description="Was it worth giving?", examples=["true"])
+    by: str = Field(pattern=NAME_PATTERN, description="Id of the person, no name", examples=["officer-7"])
     outcome: Outcome = Field(default="", description="What came of it, one word")
     comment: str = Field(default="", max_length=COMMENT_LENGTH_MAX, pattern=TEXT_PATTERN)
 
@@ -43,7 +43,9 @@ class Judgement(BaseModel):
 class JudgementOf(Judgement):
     """What somebody says of which alert."""
 
-    alert: str = Field(pattern=HASH_PATTERN, description="Id of the alert")
+    alert: str = Field(
+        pattern=HASH_PATTERN, description="Id of the alert", examples=["5f1c0a9be3a74d2f8f0c6f6b9f3a1d20"]
+    )
 
 
 class VerdictShown(BaseModel):

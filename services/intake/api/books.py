@@ -6,7 +6,15 @@ import msgspec
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from services.intake import metrics
-from services.intake.api.documents import PROBLEMS_READ, PROBLEMS_WRITE, body, page_schema, replies, struct_schema
+from services.intake.api.documents import (
+    PROBLEMS_READ,
+    PROBLEMS_WRITE,
+    body,
+    example_without,
+    page_schema,
+    replies,
+    struct_schema,
+)
 from services.intake.api.edge import (
     CursorText,
     Front,
@@ -77,6 +85,7 @@ def _add_reads(router: APIRouter, front: Front) -> None:
         responses=replies({200: ("Books by id", page_schema(BookTold))}, *PROBLEMS_READ),
     )
     async def list_books(cursor: CursorText = None, limit: Limit = 100) -> Response:
+        """List books by id, each with the day up to which it is closed."""
         printable(cursor=cursor)
         async with front.database.read() as tx:
             rows = await books.page(tx, cursor or "", limit + 1)
@@ -91,6 +100,7 @@ def _add_reads(router: APIRouter, front: Front) -> None:
         responses=replies({200: ("The book", BookTold)}, *PROBLEMS_READ, 404),
     )
     async def get_book(book: BookId) -> Response:
+        """Show the terms of a book and the day up to which it is closed."""
         async with front.database.read() as tx:
             row = await books.find(tx, book)
         if row is None:
@@ -108,9 +118,13 @@ def _add_open(router: APIRouter, front: Front) -> None:
         responses=replies(
             {201: ("Opened", BookTold), 200: ("It was open already, with the same terms", BookTold)}, *PROBLEMS_WRITE
         ),
-        openapi_extra=body(struct_schema(OpenBook)),
+        openapi_extra=body(struct_schema(OpenBook), example_without("tocsin.book.opened.v1")),
     )
     async def post_book(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+        """Open a book: its base currency, calendar, first day and what its indicators are cut by hold for ever.
+
+        Facts that named it before go on. The same terms again have no effect; others are a 409.
+        """
         content = await read_bytes(request, front)
         now = front.clock.now()
         terms = read_book(content, now)
@@ -139,7 +153,7 @@ def _add_close(router: APIRouter, front: Front) -> None:
         responses=replies(
             {201: ("Closed", CloseTold), 200: ("It was closed already: no effect", CloseTold)}, *PROBLEMS_WRITE, 404
         ),
-        openapi_extra=body(struct_schema(CloseDay)),
+        openapi_extra=body(struct_schema(CloseDay), example_without("tocsin.book.day_closed.v1", "book")),
     )
     async def post_close(request: Request, book: BookId, idempotency_key: IdempotencyKey = None) -> Response:
         """Close a business day of a book, and all open days before it."""

@@ -6,7 +6,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from services.intake import metrics
-from services.intake.api.documents import PROBLEMS_WRITE, body, replies, struct_schema
+from services.intake.api.documents import PROBLEMS_WRITE, body, example_without, replies, struct_schema
 from services.intake.api.edge import Front, invalid, once, read_bytes, replied
 from services.intake.api.resources import SubjectId
 from services.intake.handlers.contacts import PutContact, put_contact, read_contact
@@ -33,9 +33,9 @@ def add_routes(router: APIRouter, front: Front) -> None:
         tags=["clients"],
         dependencies=[requires("contacts:write")],
         responses=replies({200: ("The version that holds now", ContactTold)}, *PROBLEMS_WRITE, 404),
-        openapi_extra=body(struct_schema(PutContact)),
+        openapi_extra=body(struct_schema(PutContact), example_without("tocsin.contact.put.v1", "client", "version")),
     )
-    async def put(request: Request, client: SubjectId) -> Response:
+    async def put_contact_of_client(request: Request, client: SubjectId) -> Response:
         """Put language, name, contact points and consents of a client, replacing all that was put before.
 
         The same contact put again has no effect, so there is no idempotency key. The client must be known.

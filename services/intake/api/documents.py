@@ -7,6 +7,7 @@ import msgspec
 
 from services.intake.domain.findings import ID_LENGTH_MAX, SOURCE_LENGTH_MAX
 from services.intake.handlers.shapes import FACT_BY_TYPE, constrained, twin
+from shared.events.examples import example_of
 from shared.problem import answers
 
 PROBLEMS_READ = (401, 403, 422, 503)
@@ -20,15 +21,28 @@ def schema_of(kind: Any) -> dict[str, Any]:
     return resolved
 
 
-def body(schema: Mapping[str, Any], media_type: str = "application/json") -> dict[str, Any]:
-    """Return a route's `openapi_extra` for a required body."""
-    return bodies({media_type: schema})
+def body(schema: Mapping[str, Any], example: Any) -> dict[str, Any]:
+    """Return a route's `openapi_extra` for a required JSON body."""
+    return bodies({"application/json": (schema, example)})
 
 
-def bodies(schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return a route's `openapi_extra` for a required body of one of several media types."""
-    content = {media_type: {"schema": schema} for media_type, schema in schemas.items()}
+def bodies(described: Mapping[str, tuple[Mapping[str, Any], Any]]) -> dict[str, Any]:
+    """Return a route's `openapi_extra` for a required body of one of several media types: (schema, example) of each."""
+    content = {
+        media_type: {"schema": schema, "example": example} for media_type, (schema, example) in described.items()
+    }
     return {"requestBody": {"required": True, "content": content}}
+
+
+def example_without(message_type: str, *told: str) -> dict[str, Any]:
+    """Return the catalogue's example of a message as a body, without what its address tells."""
+    return {name: value for name, value in example_of(message_type).items() if name not in told}
+
+
+def example_event(fact_type: str) -> dict[str, Any]:
+    """Return a fact as a CloudEvent."""
+    data = example_of(fact_type)
+    return {"specversion": "1.0", "id": "2020-03-0042", "source": "core-banking", "type": fact_type, "data": data}
 
 
 def replies(by_status: Mapping[int, tuple[str, Any]], *problems: int) -> dict[int | str, dict[str, Any]]:

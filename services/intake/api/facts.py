@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from services.intake import metrics
-from services.intake.api.documents import PROBLEMS_READ, PROBLEMS_WRITE, bodies, event_schema, replies
+from services.intake.api.documents import PROBLEMS_READ, PROBLEMS_WRITE, bodies, event_schema, example_event, replies
 from services.intake.api.edge import (
     Front,
     IdempotencyKey,
@@ -39,6 +39,7 @@ _decode_batch = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 # Items are not described as events here, because one that is none is answered for itself and refuses nothing else.
 _BATCH_SCHEMA = {"type": "array", "description": f"Events, each as in {ONE}"}
+_EXAMPLE = example_event("tocsin.repayment.received.v1")
 _LINES_SCHEMA = {"type": "string", "description": f"Events, one per line, each as in {ONE}"}
 
 
@@ -69,7 +70,13 @@ def add_routes(router: APIRouter, front: Front) -> None:
             },
             *PROBLEMS_WRITE,
         ),
-        openapi_extra=bodies({ONE: event_schema(), BATCH: _BATCH_SCHEMA, LINES: _LINES_SCHEMA}),
+        openapi_extra=bodies(
+            {
+                ONE: (event_schema(), _EXAMPLE),
+                BATCH: (_BATCH_SCHEMA, [_EXAMPLE]),
+                LINES: (_LINES_SCHEMA, msgspec.json.encode(_EXAMPLE).decode() + "\n"),
+            }
+        ),
     )
     async def post_facts(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
         """Take one CloudEvent, a batch of them, or one per line; each is answered for itself.
@@ -90,8 +97,16 @@ def add_routes(router: APIRouter, front: Front) -> None:
         responses=replies({200: ("What became of it", FactTold)}, *PROBLEMS_READ, 404, 409),
     )
     async def get_fact(
-        identity: Annotated[str, Path(alias="id", min_length=1, max_length=ID_LENGTH_MAX)],
-        source: Annotated[str | None, Query(min_length=1, max_length=SOURCE_LENGTH_MAX)] = None,
+        identity: Annotated[
+            str,
+            Path(alias="id", min_length=1, max_length=ID_LENGTH_MAX, description="The producer's id, or the event id"),
+        ],
+        source: Annotated[
+            str | None,
+            Query(
+                min_length=1, max_length=SOURCE_LENGTH_MAX, description="Who said so, where several used the same id"
+            ),
+        ] = None,
     ) -> Response:
         """Tell by the producer's id, or by the event id that was answered when it was sent."""
         printable(id=identity, source=source)

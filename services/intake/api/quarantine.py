@@ -59,12 +59,16 @@ def _add_reads(router: APIRouter, front: Front) -> None:
         responses=replies({200: ("Items, oldest first", page_schema(ItemTold))}, *PROBLEMS_READ),
     )
     async def list_items(
-        book: Annotated[str | None, Query(pattern=BOOK_PATTERN)] = None,
-        reason: Annotated[HeldReason | None, Query()] = None,
-        state: Annotated[Literal["waiting", "quarantined", "dismissed"] | None, Query()] = None,
+        book: Annotated[str | None, Query(pattern=BOOK_PATTERN, description="Only of this book")] = None,
+        reason: Annotated[HeldReason | None, Query(description="Only what is held for this reason")] = None,
+        state: Annotated[
+            Literal["waiting", "quarantined", "dismissed"] | None,
+            Query(description="`waiting` goes on by itself, `quarantined` waits for a person, `dismissed` is settled"),
+        ] = None,
         cursor: CursorText = None,
         limit: Limit = 100,
     ) -> Response:
+        """List facts that are not in the ledger, oldest first: why each is held and what it waits for."""
         asked = {"book": book, "reason": reason.value if reason else None, "state": state}
         filters = {name: value for name, value in asked.items() if value is not None}
         after = _place(cursor) if cursor else None
@@ -83,6 +87,7 @@ def _add_reads(router: APIRouter, front: Front) -> None:
         responses=replies({200: ("The item", ItemShown)}, *PROBLEMS_READ, 404),
     )
     async def get_item(item: ItemId) -> Response:
+        """Show an item with what is wrong with it, and its headers and body as they came."""
         async with front.database.read() as tx:
             row = await quarantine.see(tx, item)
         if row is None:
@@ -119,9 +124,10 @@ def _add_dismiss(router: APIRouter, front: Front) -> None:
         tags=["quarantine"],
         dependencies=[requires("quarantine:write")],
         responses=replies({200: ("The item, dismissed; it stays", ItemTold)}, *PROBLEMS_WRITE, 404),
-        openapi_extra=body(struct_schema(Dismissal)),
+        openapi_extra=body(struct_schema(Dismissal), {"comment": "A test of the core system; not to be taken."}),
     )
     async def post_dismiss(request: Request, item: ItemId, idempotency_key: IdempotencyKey = None) -> Response:
+        """Settle an item that is not to be taken, with a comment; it stays, marked, and waits for nothing."""
         content = await read_bytes(request, front)
         comment = decoded(content, Dismissal).comment
         if not comment.replace("\n", " ").isprintable():

@@ -5,13 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from services.intake import metrics
-from services.intake.api.documents import PROBLEMS_WRITE, body, replies, resource_schema
+from services.intake.api.documents import PROBLEMS_WRITE, body, example_without, replies, resource_schema
 from services.intake.api.edge import Front, IdempotencyKey, invalid, read_bytes, replied
 from services.intake.api.single import take_single
 from services.intake.domain.findings import ID_PATTERN
 from services.intake.handlers.facts_in import Refusal
 from services.intake.handlers.outcomes import Outcome
 from services.intake.handlers.resources import read_resource
+from services.intake.handlers.shapes import FACT_BY_TYPE
 from shared.problem import Problem
 from shared.security.rights import requires
 
@@ -49,11 +50,12 @@ def add_post(router: APIRouter, front: Front, path: str, fact_type: str, title: 
         methods=["POST"],
         status_code=201,
         summary=title,
-        name=f"post {fact_type}",
+        name=f"post {fact_type.removeprefix('tocsin.').removesuffix('.v1')}",
+        description=FACT_BY_TYPE[fact_type].__doc__,
         tags=[path.split("/")[1]],
         dependencies=[requires("facts:write")],
         responses=replies(_REPLIES, *PROBLEMS_WRITE, *((404,) if field else ())),
-        openapi_extra=body(resource_schema(fact_type, (field,) if field else ())),
+        openapi_extra=body(resource_schema(fact_type, (field,) if field else ()), example_without(fact_type, field)),
     )
 
 

@@ -56,8 +56,14 @@ class Acknowledgement(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    by: str = Field(pattern=NAME_PATTERN, description="Id of the officer, no name")
-    comment: str = Field(default="", max_length=1_000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")
+    by: str = Field(pattern=NAME_PATTERN, description="Id of the officer, no name", examples=["officer-7"])
+    comment: str = Field(
+        default="",
+        max_length=1_000,
+        pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$",
+        description="What the officer has to say",
+        examples=["I call the branch in the north."],
+    )
 
 
 def add_routes(router: APIRouter, front: Front) -> None:
@@ -71,7 +77,7 @@ def _add_list(router: APIRouter, front: Front) -> None:
     @router.get("/alerts", tags=["alerts"], dependencies=[requires("risk:read")], responses=READS)
     async def list_alerts(
         book: AnyBook = None,
-        state: Annotated[State | None, Query()] = None,
+        state: Annotated[State | None, Query(description="Only those that are open, closed or withdrawn")] = None,
         indicator: Annotated[str | None, Query(pattern=NAME_PATTERN)] = None,
         segment: Annotated[str | None, Query(pattern=SEGMENT_PATTERN)] = None,
         level: Annotated[LevelName | None, Query()] = None,

@@ -42,6 +42,7 @@ PERIOD_PATTERN = r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01])
 Basis = Literal["count", "exposure"]
 Kind = Literal["month", "day"]
 Segment = Annotated[str, Query(pattern=SEGMENT_PATTERN, description="`portfolio` or attribute=value")]
+IndicatorName = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of the indicator")]
 
 
 class IndicatorShown(BaseModel):
@@ -124,7 +125,7 @@ def _add_list(router: APIRouter) -> None:
 
 def _add_one(router: APIRouter) -> None:
     @router.get("/indicators/{name}", tags=["indicators"], dependencies=[requires("risk:read")], responses=READS_ONE)
-    async def get_indicator(name: Annotated[str, Path(pattern=NAME_PATTERN)]) -> IndicatorShown:
+    async def get_indicator(name: IndicatorName) -> IndicatorShown:
         """Show one definition."""
         return _shown(_indicator(name))
 
@@ -134,7 +135,7 @@ def _add_series(router: APIRouter, front: Front) -> None:
         "/indicators/{name}/series", tags=["indicators"], dependencies=[requires("risk:read")], responses=READS_ONE
     )
     async def get_series(
-        name: Annotated[str, Path(pattern=NAME_PATTERN)],
+        name: IndicatorName,
         book: BookQuery,
         segment: Annotated[
             str, Query(pattern=SEGMENT_PATTERN, description="`portfolio` or attribute=value")
@@ -142,8 +143,13 @@ def _add_series(router: APIRouter, front: Front) -> None:
         basis: Annotated[Basis | None, Query()] = None,
         currency: Annotated[str | None, Query(pattern=CURRENCY_PATTERN)] = None,
         period_kind: Annotated[Kind, Query()] = "month",
-        first: Annotated[str | None, Query(alias="from", pattern=PERIOD_PATTERN)] = None,
-        last: Annotated[str | None, Query(alias="to", pattern=PERIOD_PATTERN)] = None,
+        first: Annotated[
+            str | None,
+            Query(alias="from", pattern=PERIOD_PATTERN, description="First period; absent: the book's first"),
+        ] = None,
+        last: Annotated[
+            str | None, Query(alias="to", pattern=PERIOD_PATTERN, description="Last period; absent: the open one")
+        ] = None,
         as_of: AsOf = None,
         known_at: KnownAt = None,
     ) -> SeriesShown:

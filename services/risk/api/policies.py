@@ -33,18 +33,33 @@ from shared.security.rights import requires
 
 _JSON = "application/json"
 _YAML = ("text/yaml", "application/yaml", "application/x-yaml", "text/plain")
+_EXAMPLE = """\
+policy: branch
+books:
+  auto:
+    - id: arrears
+      indicator: par30
+      basis: exposure
+      segments: portfolio
+      period: month
+      direction: above
+      amber: {enter: 4 %, leave: 3.5 %}
+      red: {enter: 6 %, leave: 5 %}
+      owner: portfolio_manager
+"""
 _BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            "text/yaml": {"schema": {}},
+            "text/yaml": {"schema": {}, "example": _EXAMPLE},
             _JSON: {
                 "schema": {
                     "type": "object",
                     "properties": {"text": {"type": "string", "description": "The policy in YAML"}},
                     "required": ["text"],
                     "additionalProperties": False,
-                }
+                },
+                "example": {"text": _EXAMPLE},
             },
         },
     }
