@@ -18,8 +18,9 @@ def api_page(documents: Mapping[str, Any]) -> list[str]:
         "`/openapi.json` of a running service. Events: [events.md](events.md).\n",
         DESCRIPTION + "\n",
         "A key is sent as `Authorization: Bearer <key>`; it needs the right that a route names. `public:link` routes "
-        "are behind a signed link and answer pages for people. Every route may answer 401 and 403 (no key, no right), 422 (what "
-        "was sent is not what is described) and 503 (try again); they are left out here. A star marks what must be sent.\n",
+        "are behind a signed link and answer pages for people. Every route may answer 401 and 403 (no key, no right), "
+        "422 (what was sent is not what is described) and 503 (try again); they are left out here. A star marks what "
+        "must be sent.\n",
     ]
     shared = set.intersection(*(set(document["paths"]) for document in documents.values()))
     for service, document in documents.items():
