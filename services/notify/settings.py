@@ -22,10 +22,20 @@ class NotifySettings(LinkSettings):
     group_window_s: float = Field(
         default=5.0, ge=0.0, le=3600.0, description="Seconds that a notice waits for others to the same recipient"
     )
+    remind_after_h: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=720.0,
+        description="Hours after which those who were told are reminded of an alert that nobody acknowledged, where "
+        "its policy does not say; 0: never",
+    )
+    link_age_d: float = Field(default=30.0, gt=0.0, le=3650.0, description="Days for which the links in messages work")
     notify_poll_s: float = Field(
         default=1.0, ge=0.05, le=60.0, description="Seconds after which notify looks for due work unasked"
     )
-    senders_at_once: int = Field(default=8, ge=1, le=100, description="Messages under way at the same time at most")
+    senders_at_once: int = Field(
+        default=8, ge=1, le=100, description="Messages of one channel under way at the same time at most"
+    )
     send_timeout_s: float = Field(
         default=10.0, gt=0.0, le=120.0, description="Seconds that one attempt to send may take"
     )

@@ -19,6 +19,8 @@ POINTS: Final = frozenset(
         "evaluate.before_marks",
         "evaluate.after_commit",
         "refold",
+        "notify.before_send",
+        "notify.after_send",
     }
 )
 

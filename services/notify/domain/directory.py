@@ -1,0 +1,211 @@
+"""Whom notify can tell: people with their hours and channels, teams, endpoints, and the routes that lead to them.
+
+The same shapes come over HTTP and from the provisioning file; both say everything that is wrong with one at once.
+"""
+
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+_LINE = r"^[^\x00-\x1f\x7f]*$"
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_MOST = 200
+
+
+class Channel(StrEnum):
+    """How somebody is told."""
+
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+    INBOX = "inbox"
+    CONSOLE = "console"
+
+
+class RecipientKind(StrEnum):
+    """What a recipient's id is an id of."""
+
+    PERSON = "person"
+    ENDPOINT = "endpoint"
+    CLIENT = "client"
+
+
+class Address(NamedTuple):
+    """One way to tell one recipient."""
+
+    channel: Channel
+    kind: RecipientKind
+    recipient: str
+
+
+class About(NamedTuple):
+    """What routes and silences look at."""
+
+    alert: str
+    level: str
+    book: str
+    indicator: str
+    segment: str
+    owner: str
+
+
+def _time_zone(name: str) -> str:
+    try:
+        _zone(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("is no IANA time zone such as Europe/Berlin") from None
+    return name
+
+
+Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+Ids = Annotated[tuple[Id, ...], Field(max_length=_MOST)]
+Words = Annotated[tuple[Word, ...], Field(max_length=_MOST)]
+
+
+class Shape(BaseModel):
+    """What all of these have in common: nothing that is not known, nothing that changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Hours(Shape):
+    """When somebody works, in their own time zone."""
+
+    days: Annotated[tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], Field(min_length=1)] = (
+        "mon",
+        "tue",
+        "wed",
+        "thu",
+        "fri",
+    )
+    begin: time = Field(default=time(9), alias="from", description="Wall clock, such as 09:00")
+    end: time = Field(default=time(17), alias="to", description="Wall clock, later than `from`")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Hours":
+        if self.begin.tzinfo is not None or self.end.tzinfo is not None:
+            raise ValueError("hours are wall clock times without a zone: the person's time_zone is another field")
+        if self.begin >= self.end:
+            raise ValueError("`from` must be earlier than `to`, on the same day")
+        return self
+
+
+class Person(Shape):
+    """Somebody of the lender's staff."""
+
+    name: Annotated[str, StringConstraints(max_length=100, pattern=_LINE)] = ""
+    language: Literal["en", "zh"] = "en"
+    roles: Words = Field(default=(), description="Owner roles of policies that this person answers for")
+    email: Annotated[
+        str, StringConstraints(max_length=254, pattern=r"^([^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()]+)?$")
+    ] = ""
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
+    hours: Hours | None = Field(default=None, description="Working hours; absent: reachable at any time")
+    red_waits: bool = Field(default=False, description="Red alerts wait for working hours too")
+
+
+class Team(Shape):
+    """Several people under one name."""
+
+    name: Annotated[str, StringConstraints(max_length=100, pattern=_LINE)] = ""
+    members: Ids = ()
+
+
+class Endpoint(Shape):
+    """A receiver of webhooks."""
+
+    url: Annotated[str, StringConstraints(max_length=2_000, pattern=r"^https?://[^\s/]+(/[^\s]*)?$")]
+    secrets: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=r"^whsec_[A-Za-z0-9+/]{32,88}={0,2}$")], ...],
+        Field(min_length=1, max_length=5, description="`whsec_` and base64 of 24 to 64 bytes, newest first"),
+    ]
+
+
+class Match(Shape):
+    """What an alert must be like; nothing named means any."""
+
+    levels: tuple[Literal["amber", "red"], ...] = ()
+    books: Words = ()
+    indicators: Words = ()
+    segments: Annotated[
+        tuple[Annotated[str, StringConstraints(max_length=200, pattern=_LINE)], ...], Field(max_length=_MOST)
+    ] = Field(default=(), description="`portfolio`, one such as `region=TX`, or an attribute: all its segments")
+    owners: Words = Field(default=(), description="Owner roles of the alert")
+
+    def matches(self, about: About) -> bool:
+        """Tell whether an alert is like this."""
+        return (
+            (not self.levels or about.level in self.levels)
+            and (not self.books or about.book in self.books)
+            and (not self.indicators or about.indicator in self.indicators)
+            and (not self.owners or about.owner in self.owners)
+            and (
+                not self.segments or about.segment in self.segments or about.segment.partition("=")[0] in self.segments
+            )
+        )
+
+
+class Route(Shape):
+    """To whom alerts go that match. All routes that match apply, in their order, up to one that says `last`."""
+
+    order: int = Field(default=100, ge=0, le=1_000_000, description="Lower is looked at earlier; then by id")
+    match: Match = Match()
+    people: Ids = ()
+    teams: Ids = ()
+    roles: Words = Field(default=(), description="People who have one of these roles")
+    owner: bool = Field(default=False, description="People who have the alert's owner role")
+    endpoints: Ids = Field(default=(), description="Webhooks")
+    channels: tuple[Literal[Channel.EMAIL, Channel.INBOX, Channel.CONSOLE], ...] = Field(
+        default=(Channel.INBOX,), description="How people are told"
+    )
+    last: bool = Field(default=False, description="An alert that matches is not matched against later routes")
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> "Route":
+        if not (self.people or self.teams or self.roles or self.owner or self.endpoints):
+            raise ValueError("names nobody: people, teams, roles, owner or endpoints")
+        if not self.channels and not self.endpoints:
+            raise ValueError("names no channel")
+        return self
+
+
+class Directory(NamedTuple):
+    """Everybody and every route, by id."""
+
+    people: dict[str, Person]
+    teams: dict[str, Team]
+    endpoints: dict[str, Endpoint]
+    routes: dict[str, Route]
+
+    def having(self, role: str) -> list[str]:
+        """Return the people who have a role."""
+        return [name for name, person in self.people.items() if role in person.roles]
+
+
+@lru_cache(maxsize=256)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def quiet_until(person: Person, now: datetime) -> datetime | None:
+    """Return when a person's working hours begin next (UTC); None within them, or for somebody without hours."""
+    hours = person.hours
+    if hours is None:
+        return None
+    zone = _zone(person.time_zone)
+    today = now.astimezone(zone).date()
+    for ahead in range(8):
+        day = today + timedelta(days=ahead)
+        if _DAYS[day.weekday()] not in hours.days:
+            continue
+        begins = datetime.combine(day, hours.begin, zone).astimezone(UTC)
+        if now < begins:
+            return begins
+        if now < datetime.combine(day, hours.end, zone).astimezone(UTC):
+            return None
+    raise AssertionError("within eight days every day of the week comes")
