@@ -1,28 +1,66 @@
 """Composition root of notify: routes, subscriptions and workers, in one view."""
 
+from collections.abc import Awaitable, Callable, Sequence
+
 from services.notify.api import make_router
 from services.notify.api.edge import Front
+from services.notify.handlers.desk import Desk
+from services.notify.handlers.inviting import take_contacts, take_invitations
+from services.notify.handlers.telling import tell_alerts
+from services.notify.senders import open_senders
 from services.notify.settings import NotifySettings
-from services.notify.store.tables import HOUSE, METADATA
-from shared.db.port import Database
+from services.notify.store.tables import HOUSE, METADATA, MORGUE
+from services.notify.wording import Wordings
+from services.notify.workers import make_workers
+from shared.db.letters import UNDIGESTIBLE, bury
+from shared.db.port import Database, Tx
 from shared.events.base import Topic
+from shared.log.port import Record
 from shared.runtime.bell import Bell
-from shared.runtime.service import Platform, Service
+from shared.runtime.service import Batch, Platform, Service, Subscription
 
 __all__ = ["METADATA", "build"]
 
+Take = Callable[[Tx, Sequence[Record]], Awaitable[None]]
+
 
 def build(settings: NotifySettings, platform: Platform, database: Database) -> Service:
-    """Compose notify on a platform and its own database; opens nothing and asks nothing."""
-    relay = Bell()
-    front = Front(database, platform, settings, settings.links(), relay)
+    """Compose notify on a platform and its own database; asks nothing of anybody."""
+    relay, composing = Bell(), Bell()
+    links, senders = settings.links(), open_senders(settings)
+    sending = {channel: Bell() for channel in senders}
+    desk = Desk(
+        settings, links, Wordings(settings.template_dir), platform.owner, platform.partitions, frozenset(senders)
+    )
+    front = Front(database, platform, settings, links, relay, desk, composing, tuple(sending.values()))
+
+    async def tell(tx: Tx, records: Sequence[Record]) -> None:
+        await tell_alerts(tx, records, desk)
+
     return Service(
         name="notify",
         router=make_router(front),
         database=database,
         house=HOUSE,
         wake_relay=relay,
-        subscriptions=(),
-        workers=(),
+        subscriptions=(
+            _subscription(Topic.RISK, tell, composing),
+            _subscription(Topic.FEEDBACK, take_invitations, composing),
+            _subscription(Topic.CONTACTS, take_contacts, composing),
+        ),
+        workers=make_workers(database, senders, desk, platform.clock, composing, sending),
         publishes=(Topic.NOTIFY, Topic.NOTIFY_DEAD_LETTERS),
     )
+
+
+def _subscription(topic: Topic, take: Take, composing: Bell) -> Subscription:
+    async def handle(tx: Tx, batch: Batch) -> None:
+        await take(tx, batch.records)
+
+    async def keep_dead_letter(tx: Tx, record: Record, error: str) -> None:
+        await bury(tx, MORGUE, [(record, UNDIGESTIBLE, error)])
+
+    def after_commit(_batch: Batch) -> None:
+        composing.ring()
+
+    return Subscription(topic, handle, keep_dead_letter, after_commit=after_commit)

@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from time import perf_counter
 
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from services.notify import metrics
 from services.notify.domain.delivery import Outcome, Report
+from services.notify.domain.directory import Channel
 from services.notify.domain.provisioning import parse
+from services.notify.domain.reasons import NoticeReason
 from services.notify.domain.retrying import as_reported
 from services.notify.handlers.composing import Taken, gather, keep, put_into_words
 from services.notify.handlers.delivering import Lost, Parcel, record, take_destinations, take_next
@@ -207,9 +208,9 @@ class SenderLoop:
 class Housekeeping:
     """Reads the provisioning file at start, then lets idempotency keys go when their day is over."""
 
-    def __init__(self, database: Database, people_file: Path | None) -> None:
+    def __init__(self, database: Database, desk: Desk) -> None:
         """Nothing happens before `run`."""
-        self._database, self._file = database, people_file
+        self._database, self._desk, self._file = database, desk, desk.settings.people_file
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`; what the database keeps from it is tried again."""
@@ -219,6 +220,7 @@ class Housekeeping:
             try:
                 if not provisioned:
                     await self.provision()
+                    await self._release()
                     provisioned = True
                 async with self._database.transaction() as tx:
                     await idempotency.prune(tx, HOUSE, tx.now)
@@ -248,6 +250,12 @@ class Housekeeping:
             async with self._database.transaction() as tx:
                 done = await converge(tx, parsed.provisioned)
             _log.info("people_file_applied", file=str(self._file), **done._asdict())
+
+    async def _release(self) -> None:
+        """Let go on what waited for a mail server, if there is one now."""
+        if Channel.EMAIL in self._desk.channels:
+            async with self._database.transaction() as tx:
+                await notices.release_for(tx, NoticeReason.NO_MAIL_SERVER, tx.now)
 
 
 def _set(stop: asyncio.Event | None) -> bool:
@@ -279,5 +287,5 @@ def make_workers(
             Worker(f"send {channel}", SenderLoop(database, sender, desk, clock, sending[channel]).run)
             for channel, sender in senders.items()
         ),
-        Worker("housekeeping", Housekeeping(database, desk.settings.people_file).run),
+        Worker("housekeeping", Housekeeping(database, desk).run),
     )

@@ -1,14 +1,29 @@
-"""What all routes of notify work with."""
+"""What all routes of notify work with, and the parameters that several of them take."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
 
+from fastapi import Header, Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.notify.domain.directory import ID_PATTERN
+from services.notify.handlers.desk import Desk
 from services.notify.settings import NotifySettings
 from services.notify.store.tables import HOUSE
 from shared.db.port import Database
 from shared.runtime.bell import Bell
-from shared.runtime.edge import Store
+from shared.runtime.edge import NAME_PATTERN, TEXT_PATTERN, Store
 from shared.runtime.service import Platform
 from shared.security.links import Links
+
+HASH_PATTERN = r"^[0-9a-f]{32}$"
+_LAST_US = 253_402_300_799_000_000
+"""The end of the year 9999: a forged cursor names no later moment."""
+
+EntryId = Annotated[str, Path(alias="id", pattern=ID_PATTERN)]
+HashId = Annotated[str, Path(alias="id", pattern=HASH_PATTERN)]
+IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=100, description="`ETag` that was seen")]
 
 
 @dataclass(frozen=True)
@@ -20,8 +35,33 @@ class Front:
     settings: NotifySettings
     links: Links
     relay: Bell
+    desk: Desk
+    composing: Bell
+    """Rung when notices may have become due."""
+    sending: tuple[Bell, ...]
+    """Rung when there may be something to send."""
 
     @property
     def store(self) -> Store:
         """Where requests do their work."""
         return Store(self.database, HOUSE)
+
+
+class By(BaseModel):
+    """Who asks for something, and what they want to say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    by: str = Field(pattern=NAME_PATTERN, description="Id of the person, no name")
+    comment: str = Field(default="", max_length=1_000, pattern=TEXT_PATTERN)
+
+
+def micros_of(moment: datetime) -> int:
+    """Return a moment as a cursor has it."""
+    return int(moment.timestamp() * 1_000_000)
+
+
+def moment_of(micros: int) -> datetime:
+    """Return the moment that a cursor names."""
+    seconds, rest = divmod(min(micros, _LAST_US), 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)

@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _LINE = r"^[^\x00-\x1f\x7f]*$"
+_EMAIL = r"^([^\x00-\x20\x7f@<>,;:\"()\[\]\\]+@[^\x00-\x20\x7f@<>,;:\"()\[\]\\]+)?$"
+_URL = r"^https?://[^\x00-\x20\x7f/@]+(/[^\x00-\x20\x7f]*)?$"
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MOST = 200
 
@@ -101,9 +103,7 @@ class Person(Shape):
     name: Annotated[str, StringConstraints(max_length=100, pattern=_LINE)] = ""
     language: Literal["en", "zh"] = "en"
     roles: Words = Field(default=(), description="Owner roles of policies that this person answers for")
-    email: Annotated[
-        str, StringConstraints(max_length=254, pattern=r"^([^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()]+)?$")
-    ] = ""
+    email: Annotated[str, StringConstraints(max_length=254, pattern=_EMAIL)] = ""
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
     hours: Hours | None = Field(default=None, description="Working hours; absent: reachable at any time")
     red_waits: bool = Field(default=False, description="Red alerts wait for working hours too")
@@ -119,7 +119,7 @@ class Team(Shape):
 class Endpoint(Shape):
     """A receiver of webhooks."""
 
-    url: Annotated[str, StringConstraints(max_length=2_000, pattern=r"^https?://[^\s/]+(/[^\s]*)?$")]
+    url: Annotated[str, StringConstraints(max_length=2_000, pattern=_URL)]
     secrets: Annotated[
         tuple[Annotated[str, StringConstraints(pattern=r"^whsec_[A-Za-z0-9+/]{32,88}={0,2}$")], ...],
         Field(min_length=1, max_length=5, description="`whsec_` and base64 of 24 to 64 bytes, newest first"),

@@ -20,6 +20,8 @@ class NoticeReason(Reason):
     INVITED = "invited"
     NO_CONTACT = "no_contact"
     NO_CONSENT = "no_consent"
+    NO_MAIL_SERVER = "no_mail_server"
+    """No channel is set up that reaches clients: goes on once one is."""
     EXPIRED = "expired"
     """The survey's link would not work any more."""
     RECIPIENT_GONE = "recipient_gone"

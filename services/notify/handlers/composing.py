@@ -150,8 +150,9 @@ def _staff(directory: Directory, address: Address, desk: Desk) -> Recipient | No
         return Recipient(Channel.INBOX, address.recipient, "", "en") if fallback else None
     channel, destination = address.channel, address.recipient
     if channel is Channel.EMAIL:
-        # Whose address was removed since is told in the inbox.
-        channel, destination = (channel, person.email) if person.email else (Channel.INBOX, destination)
+        # Without a mail server, or an address any more, the inbox takes it.
+        mailed = person.email and channel in desk.channels
+        channel, destination = (channel, person.email) if mailed else (Channel.INBOX, destination)
     return Recipient(channel, destination, person.name, person.language)
 
 
@@ -197,6 +198,8 @@ def _invite(work: Work, due: Due, desk: Desk) -> MessageRow | HeldBack:
     if work.now >= survey.expires_at:
         return HeldBack([due.id], NoticeState.DROPPED, NoticeReason.EXPIRED, work.now)
     reached = _reach(contact)
+    if Channel.EMAIL not in desk.channels:
+        return HeldBack([due.id], NoticeState.HELD, NoticeReason.NO_MAIL_SERVER, survey.expires_at)
     if not reached.address:
         seen = (due.address.recipient, contact.version)
         return HeldBack([due.id], NoticeState.HELD, reached.reason, survey.expires_at, seen)

@@ -30,6 +30,8 @@ class Desk:
     owner: str
     """Unique id of this process, for leases."""
     partitions: int
+    channels: frozenset[str]
+    """Channels that are set up."""
 
     @property
     def bounds(self) -> Bounds:

@@ -8,7 +8,7 @@ from sqlalchemy import func, select, tuple_, update
 
 from services.notify.domain.reasons import EndReason
 from services.notify.domain.retrying import MessageState
-from services.notify.store.tables import ATTEMPT, MESSAGE
+from services.notify.store.tables import ATTEMPT, MESSAGE, NOTICE
 from shared.db.among import among
 from shared.db.port import Tx
 
@@ -83,13 +83,13 @@ async def message_with_id(tx: Tx, message: str, *, lock: bool = False) -> Messag
 
 
 async def messages_before(
-    tx: Tx, wanted: Wanted, before: tuple[datetime, str], limit: int, alert: Iterable[str] | None = None
+    tx: Tx, wanted: Wanted, before: tuple[datetime, str], limit: int, alert: str | None = None
 ) -> list[MessageRow]:
-    """Return messages, the newest first, before a place; `alert` bounds them to some ids."""
+    """Return messages, the newest first, before a place; with `alert` those that tell of it."""
     where = [tuple_(_M.created_at, _M.id) < tuple_(*before)]
     where += [_M[name] == value for name, value in wanted._asdict().items() if value is not None]
     if alert is not None:
-        where.append(among(_M.id, alert))
+        where.append(_M.id.in_(select(NOTICE.c.message).where(NOTICE.c.subject == alert)))
     rows = await tx.rows(select(MESSAGE).where(*where).order_by(_M.created_at.desc(), _M.id.desc()).limit(limit))
     return [MessageRow(*row) for row in rows]
 

@@ -140,6 +140,15 @@ async def release_held(tx: Tx, recipients: Iterable[str], now: datetime) -> int:
     )
 
 
+async def release_for(tx: Tx, reason: NoticeReason, now: datetime) -> int:
+    """Let go on what is held for one reason; return how many."""
+    return await tx.execute(
+        update(NOTICE)
+        .where(_N.state == NoticeState.HELD, _N.reason == reason.value)
+        .values(state=NoticeState.WAITING.value, reason=NoticeReason.INVITED.value, due_at=now)
+    )
+
+
 async def end_expired(tx: Tx, now: datetime) -> int:
     """Drop what was held until a time that is over; return how many."""
     return await tx.execute(
