@@ -1,1 +1,1 @@
-"""Tests of the notify service."""
+"""Notify: domain, handlers on both engines, channels and wording, HTTP, crash points."""

@@ -1,0 +1,86 @@
+"""Clients: only with an address and consent, in whichever order things come, never after the link's time."""
+
+import pytest
+
+from shared.events.contacts import ContactPut
+from tests.notify.house import NOW, House, contact, survey
+
+
+async def test_an_invitation_goes_to_the_client_with_a_link_that_feedback_opens(house: House) -> None:
+    await house.contacts(contact())
+    await house.feedback(survey())
+    await house.feedback(survey())
+    await house.send()
+    (sent,) = house.channels["email"].sent
+    assert sent.destination == "li@example.org"
+    token = sent.text.partition("https://tocsin.test/feedback/v1/pages/surveys/")[2].split()[0]
+    opened = house.desk.links.open("survey", token, NOW)
+    assert (opened.subject, opened.holder, opened.expires) == (survey().survey, "C-1", survey().expires_at)
+    (message,) = await house.messages()
+    assert (message.audience, message.language, message.recipient) == ("client", "zh", "auto/C-1")
+
+
+@pytest.mark.parametrize(
+    ("known", "reason"),
+    [
+        (None, "no_contact"),
+        (contact(given=False), "no_consent"),
+        (contact(addresses=()), "no_address"),
+    ],
+)
+async def test_who_cannot_be_asked_is_held_until_that_changes(
+    house: House, known: ContactPut | None, reason: str
+) -> None:
+    if known is not None:
+        await house.contacts(known)
+    await house.feedback(survey())
+    await house.send()
+    (held,) = await house.notices()
+    assert (held.state, held.reason, held.due_at) == ("held", reason, survey().expires_at)
+    assert house.channels["email"].sent == []
+    await house.contacts(contact(version=2))
+    await house.send()
+    assert len(house.channels["email"].sent) == 1
+
+
+async def test_what_is_held_past_its_time_is_dropped_and_never_sent(house: House) -> None:
+    await house.feedback(survey(days=1))
+    await house.send()
+    house.clock.advance(86_400.0)
+    await house.send()
+    await house.contacts(contact())
+    await house.send()
+    (dropped,) = await house.notices()
+    assert (dropped.state, dropped.reason) == ("dropped", "expired")
+    assert house.channels["email"].sent == []
+
+
+async def test_an_invitation_that_comes_after_its_time_is_not_sent(house: House) -> None:
+    await house.contacts(contact())
+    await house.feedback(survey(days=0))
+    await house.send()
+    assert [one.reason for one in await house.notices()] == ["expired"]
+
+
+async def test_older_contacts_change_nothing_and_newer_ones_replace_whole(house: House) -> None:
+    await house.contacts(contact(version=3))
+    await house.contacts(contact(version=2, given=False), contact(version=3, given=False))
+    await house.feedback(survey())
+    await house.send()
+    assert len(house.channels["email"].sent) == 1
+    await house.contacts(contact(version=5, given=False), contact(version=4))
+    await house.feedback(survey(survey="f" * 32))
+    await house.send()
+    assert len(house.channels["email"].sent) == 1
+
+
+async def test_without_a_mail_server_invitations_wait_for_one(house: House) -> None:
+    await house.contacts(contact())
+    await house.feedback(survey())
+    bare = house.other("bare")
+    bare.desk = type(bare.desk)(bare.settings, bare.desk.links, bare.desk.words, "bare", 2, frozenset({"inbox"}))
+    await bare.compose()
+    assert [one.reason for one in await house.notices()] == ["no_mail_server"]
+    await house.housekeeping()._release()
+    await house.send()
+    assert len(house.channels["email"].sent) == 1
