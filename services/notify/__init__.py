@@ -1,7 +1,7 @@
 """Notify: who must be told of an alert or asked something, by which channel, and what became of each message.
 
-Owns: people, teams, routes, silences, alerts as told, messages with all attempts, contacts of clients.
+Owns: people, teams, endpoints, routes, silences, alerts as told, messages with all attempts, contacts of clients.
 Consumes: tocsin.risk (alert revisions, decisions on requests), tocsin.feedback (invitations), tocsin.contacts.
 Publishes: tocsin.notify (acknowledgements requested), tocsin.notify.dead-letters.
-HTTP: /notify/v1 people, teams, routes, silences, messages, inbox, templates, pages, dead-letters.
+HTTP: /notify/v1 people, teams, endpoints, routes, provisioning, silences, messages, held, inbox, templates, pages, dead-letters.
 """

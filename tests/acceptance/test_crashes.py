@@ -69,7 +69,7 @@ def test_the_small_book_has_a_crisis(undisturbed: str) -> None:
     assert any(alert[0] == "charge_off_rate" for alert in alerts)
 
 
-@pytest.mark.parametrize("point", sorted(POINTS))
+@pytest.mark.parametrize("point", sorted(point for point in POINTS if not point.startswith("notify.")))
 @pytest.mark.parametrize("passes", [1, 3])
 def test_a_crash_at_any_point_changes_nothing(tmp_path: Path, undisturbed: str, point: str, passes: int) -> None:
     with embedded_system(tmp_path) as system:

@@ -42,4 +42,4 @@ def test_the_catalogue_names_the_services_that_listen() -> None:
     for message in CATALOGUE:
         assert set(message.consumers) <= consumers_of(message.topic), message.type
     named = {message.topic for message in CATALOGUE if message.consumers}
-    assert named == {Topic.INTAKE}
+    assert named == {Topic.INTAKE, Topic.CONTACTS, Topic.RISK, Topic.NOTIFY, Topic.FEEDBACK}

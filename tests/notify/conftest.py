@@ -10,6 +10,7 @@ from shared.db import migrate
 from shared.db.postgres import open_postgres
 from shared.db.sqlite import open_sqlite
 from tests.notify.house import NOW, House
+from tests.support.databases import AnyDatabase
 from tests.support.postgres import create_database, drop_database
 
 
@@ -23,6 +24,7 @@ def clock() -> FrozenClock:
 async def house(request: pytest.FixtureRequest, clock: FrozenClock) -> AsyncIterator[House]:
     """Notify on an empty database of each engine."""
     async with AsyncExitStack() as opened:
+        database: AnyDatabase
         if request.param == "memory":
             database = open_sqlite(None, clock)
         else:

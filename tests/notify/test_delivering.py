@@ -65,26 +65,26 @@ async def test_one_failing_receiver_delays_no_other_and_is_tried_less_and_less(h
     assert {one.state for one in await house.messages()} == {"sent"}
 
 
-async def test_a_message_that_always_fails_lets_others_to_the_same_receiver_pass(house: House) -> None:
-    await opened(house, alerts=3)
-    first = (await house.messages())[0]
+async def test_a_message_that_always_fails_lets_others_to_the_same_receiver_pass(small: House) -> None:
+    await opened(small, alerts=3)
+    first = (await small.messages())[0]
 
     class Picky(Recorder):
         async def send(self, message: Outgoing) -> Report:
             await super().send(message)
             return AWAY if message.id == first.id else Report(Outcome.SENT, "taken")
 
-    house.channels["email"] = Picky("email")
+    small.channels["email"] = Picky("email")
     for _ in range(3):
-        await house.send("email")
-        house.clock.advance(20.0)
-    states = {one.id: one.state for one in await house.messages()}
+        await small.send("email")
+        small.clock.advance(20.0)
+    states = {one.id: one.state for one in await small.messages()}
     assert states.pop(first.id) == "waiting"
     assert set(states.values()) == {"sent"}
 
 
-async def test_attempts_are_bounded_and_then_it_has_failed(house: House) -> None:
-    house = house.other("me", send_attempts=3)
+async def test_attempts_are_bounded_and_then_it_has_failed(small: House) -> None:
+    house = small.other("me", send_attempts=3)
     await opened(house)
     house.channels["email"].answers[ANNA] = [AWAY] * 9
     for _ in range(5):
@@ -94,8 +94,8 @@ async def test_attempts_are_bounded_and_then_it_has_failed(house: House) -> None
     assert [(one.state, one.reason, one.attempts) for one in failed] == [("failed", "attempts_spent", 3)]
 
 
-async def test_what_is_too_old_is_given_up_without_being_sent(house: House) -> None:
-    house = house.other("me", send_age_h=1.0)
+async def test_what_is_too_old_is_given_up_without_being_sent(small: House) -> None:
+    house = small.other("me", send_age_h=1.0)
     await opened(house)
     house.clock.advance(3_600.0)
     await house.send("email")
@@ -103,11 +103,11 @@ async def test_what_is_too_old_is_given_up_without_being_sent(house: House) -> N
     assert {(one.state, one.reason) for one in await house.messages()} == {("failed", "too_old")}
 
 
-async def test_a_refusal_is_final_and_the_next_goes_at_once(house: House) -> None:
-    await opened(house, alerts=2)
-    house.channels["email"].answers[ANNA] = [Report(Outcome.FAILED, "550 5.1.1")]
-    await house.send("email")
-    states = [(one.state, one.reason) for one in await house.messages() if one.destination == ANNA]
+async def test_a_refusal_is_final_and_the_next_goes_at_once(small: House) -> None:
+    await opened(small, alerts=2)
+    small.channels["email"].answers[ANNA] = [Report(Outcome.FAILED, "550 5.1.1")]
+    await small.send("email")
+    states = [(one.state, one.reason) for one in await small.messages() if one.destination == ANNA]
     assert sorted(states) == [("failed", "refused"), ("sent", "")]
 
 
@@ -159,19 +159,19 @@ async def test_a_zombie_that_wakes_after_its_lease_records_nothing(house: House)
     assert (message.state, message.reason) == ("unknown", "no_record")
 
 
-async def test_a_process_that_was_held_up_before_it_sent_sends_nothing(house: House) -> None:
-    await opened(house, text=PEOPLE.replace("[anna, bo]", "[anna]"))
+async def test_a_process_that_was_held_up_before_it_sent_sends_nothing(small: House) -> None:
+    await opened(small, text=PEOPLE.replace("[anna, bo]", "[anna]"))
 
     class Late(SenderLoop):
         async def _send(self, parcel):  # type: ignore[no-untyped-def]
-            house.clock.advance(25.0)
+            small.clock.advance(25.0)
             return await super()._send(parcel)
 
-    loop = Late(house.database, house.channels["email"], house.desk, house.clock, Bell())
-    (lease,) = await take(house)
+    loop = Late(small.database, small.channels["email"], small.desk, small.clock, Bell())
+    (lease,) = await take(small)
     await loop.drain(lease)
-    assert house.channels["email"].sent == []
-    (attempt,) = await house.attempts()
+    assert small.channels["email"].sent == []
+    (attempt,) = await small.attempts()
     assert (attempt.outcome, attempt.detail) == ("retry", "this process was held up before it sent anything")
 
 
@@ -187,13 +187,13 @@ async def test_replicas_at_once_send_each_message_once(house: House) -> None:
     assert len(await house.attempts()) == 36
 
 
-async def test_an_endpoint_that_is_gone_fails_what_waits_for_it(house: House) -> None:
-    await house.people()
-    await house.risk(alert())
-    await house.compose()
-    await house.people("")
-    await house.sender("webhook").send_all()
-    (message,) = [one for one in await house.messages() if one.channel == "webhook"]
+async def test_an_endpoint_that_is_gone_fails_what_waits_for_it(small: House) -> None:
+    await small.people()
+    await small.risk(alert())
+    await small.compose()
+    await small.people("")
+    await small.sender("webhook").send_all()
+    (message,) = [one for one in await small.messages() if one.channel == "webhook"]
     assert (message.state, message.reason) == ("failed", "recipient_gone")
 
 
@@ -219,7 +219,7 @@ async def test_a_person_sends_again_what_is_unknown_or_failed_and_nothing_else(h
     assert len({tuple(one._replace(secrets=())[:5]) for one in email.sent}) == 1, "the same bytes"
 
 
-async def test_the_loop_sends_what_comes_and_stops_when_told(house: House) -> None:
+async def test_the_loop_sends_what_comes_and_stops_when_told(small: House) -> None:
     stop, email = asyncio.Event(), Recorder("email")
     arrived = asyncio.Event()
 
@@ -231,12 +231,12 @@ async def test_the_loop_sends_what_comes_and_stops_when_told(house: House) -> No
             return report
 
     bell = Bell()
-    loop = asyncio.create_task(SenderLoop(house.database, Telling("email"), house.desk, house.clock, bell).run(stop))
-    await opened(house)
+    loop = asyncio.create_task(SenderLoop(small.database, Telling("email"), small.desk, small.clock, bell).run(stop))
+    await opened(small)
     bell.ring()
     async with asyncio.timeout(20.0):
         await arrived.wait()
         stop.set()
         await loop
-    assert {one.state for one in await house.messages()} == {"sent"}
-    assert house.clock.now() > NOW
+    assert {one.state for one in await small.messages()} == {"sent"}
+    assert small.clock.now() > NOW

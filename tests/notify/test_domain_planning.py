@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from services.notify.domain.delivery import Purpose
 from services.notify.domain.directory import (
     About,
     Address,
@@ -177,7 +176,7 @@ def test_the_fallback_that_was_told_is_told_the_end() -> None:
 )
 def test_quiet_hours(level: str, channel: Channel, red_waits: bool, waits: bool) -> None:
     people = {"anna": PEOPLE["anna"].model_copy(update={"red_waits": red_waits})}
-    there = Directory(people, {}, {}, {"r": Route(people=("anna",), channels=(channel,))})  # type: ignore[arg-type]
+    there = Directory(people, {}, {}, {"r": Route(people=("anna",), channels=(channel,))})
     found = Planner(there, (), "operator", NIGHT, 5.0).plan(Ring(ABOUT._replace(level=level), 1, "opened", ""), ())
     (one,) = found.notices
     assert one.state is NoticeState.WAITING
@@ -239,4 +238,3 @@ def test_a_reminder_goes_to_those_who_were_told_else_to_the_fallback() -> None:
     planner = Planner(directory(), (), "operator", NOW, 5.0)
     assert [one.address for one in planner.remind(ABOUT, [person("bo")])] == [person("bo")]
     assert [one.address for one in planner.remind(ABOUT, [person("gone")])] == [person("operator")]
-    assert Purpose.REMINDER == "reminder"

@@ -43,44 +43,44 @@ async def test_who_cannot_be_asked_is_held_until_that_changes(
     assert len(house.channels["email"].sent) == 1
 
 
-async def test_what_is_held_past_its_time_is_dropped_and_never_sent(house: House) -> None:
-    await house.feedback(survey(days=1))
-    await house.send()
-    house.clock.advance(86_400.0)
-    await house.send()
-    await house.contacts(contact())
-    await house.send()
-    (dropped,) = await house.notices()
+async def test_what_is_held_past_its_time_is_dropped_and_never_sent(small: House) -> None:
+    await small.feedback(survey(days=1))
+    await small.send()
+    small.clock.advance(86_400.0)
+    await small.send()
+    await small.contacts(contact())
+    await small.send()
+    (dropped,) = await small.notices()
     assert (dropped.state, dropped.reason) == ("dropped", "expired")
-    assert house.channels["email"].sent == []
+    assert small.channels["email"].sent == []
 
 
-async def test_an_invitation_that_comes_after_its_time_is_not_sent(house: House) -> None:
-    await house.contacts(contact())
-    await house.feedback(survey(days=0))
-    await house.send()
-    assert [one.reason for one in await house.notices()] == ["expired"]
+async def test_an_invitation_that_comes_after_its_time_is_not_sent(small: House) -> None:
+    await small.contacts(contact())
+    await small.feedback(survey(days=0))
+    await small.send()
+    assert [one.reason for one in await small.notices()] == ["expired"]
 
 
-async def test_older_contacts_change_nothing_and_newer_ones_replace_whole(house: House) -> None:
-    await house.contacts(contact(version=3))
-    await house.contacts(contact(version=2, given=False), contact(version=3, given=False))
-    await house.feedback(survey())
-    await house.send()
-    assert len(house.channels["email"].sent) == 1
-    await house.contacts(contact(version=5, given=False), contact(version=4))
-    await house.feedback(survey(survey="f" * 32))
-    await house.send()
-    assert len(house.channels["email"].sent) == 1
+async def test_older_contacts_change_nothing_and_newer_ones_replace_whole(small: House) -> None:
+    await small.contacts(contact(version=3))
+    await small.contacts(contact(version=2, given=False), contact(version=3, given=False))
+    await small.feedback(survey())
+    await small.send()
+    assert len(small.channels["email"].sent) == 1
+    await small.contacts(contact(version=5, given=False), contact(version=4))
+    await small.feedback(survey(survey="f" * 32))
+    await small.send()
+    assert len(small.channels["email"].sent) == 1
 
 
-async def test_without_a_mail_server_invitations_wait_for_one(house: House) -> None:
-    await house.contacts(contact())
-    await house.feedback(survey())
-    bare = house.other("bare")
+async def test_without_a_mail_server_invitations_wait_for_one(small: House) -> None:
+    await small.contacts(contact())
+    await small.feedback(survey())
+    bare = small.other("bare")
     bare.desk = type(bare.desk)(bare.settings, bare.desk.links, bare.desk.words, "bare", 2, frozenset({"inbox"}))
     await bare.compose()
-    assert [one.reason for one in await house.notices()] == ["no_mail_server"]
-    await house.housekeeping()._release()
-    await house.send()
-    assert len(house.channels["email"].sent) == 1
+    assert [one.reason for one in await small.notices()] == ["no_mail_server"]
+    await small.housekeeping()._release()
+    await small.send()
+    assert len(small.channels["email"].sent) == 1

@@ -34,26 +34,26 @@ async def test_a_file_converges(house: House) -> None:
     assert await house.people("") == (0, 0, 5, 0)
 
 
-async def test_a_file_leaves_alone_what_came_over_http_and_takes_over_what_it_names(house: House) -> None:
-    assert await put(house, "cy") is Kept.CREATED
-    assert await put(house, "anna", name="Old") is Kept.CREATED
-    await house.people()
-    assert await names(house) == ["anna", "bo", "cy"]
-    assert await put(house, "anna", name="New") is Kept.OF_FILE
-    assert await remove(house, "anna") is Kept.OF_FILE
-    await house.people("")
-    assert await names(house) == ["cy"]
+async def test_a_file_leaves_alone_what_came_over_http_and_takes_over_what_it_names(small: House) -> None:
+    assert await put(small, "cy") is Kept.CREATED
+    assert await put(small, "anna", name="Old") is Kept.CREATED
+    await small.people()
+    assert await names(small) == ["anna", "bo", "cy"]
+    assert await put(small, "anna", name="New") is Kept.OF_FILE
+    assert await remove(small, "anna") is Kept.OF_FILE
+    await small.people("")
+    assert await names(small) == ["cy"]
 
 
-async def test_versions_guard_changes(house: House) -> None:
-    assert await put(house, "cy", '"1"') is Kept.OTHER_VERSION
-    assert await put(house, "cy", name="Cy") is Kept.CREATED
-    assert await put(house, "cy", name="Cy") is Kept.UNCHANGED
-    assert await put(house, "cy", '"2"', name="Cyd") is Kept.OTHER_VERSION
-    assert await put(house, "cy", '"1"', name="Cyd") is Kept.CHANGED
-    assert await remove(house, "cy", '"1"') is Kept.OTHER_VERSION
-    assert await remove(house, "cy", "*") is Kept.REMOVED
-    assert await remove(house, "cy") is Kept.UNKNOWN
+async def test_versions_guard_changes(small: House) -> None:
+    assert await put(small, "cy", '"1"') is Kept.OTHER_VERSION
+    assert await put(small, "cy", name="Cy") is Kept.CREATED
+    assert await put(small, "cy", name="Cy") is Kept.UNCHANGED
+    assert await put(small, "cy", '"2"', name="Cyd") is Kept.OTHER_VERSION
+    assert await put(small, "cy", '"1"', name="Cyd") is Kept.CHANGED
+    assert await remove(small, "cy", '"1"') is Kept.OTHER_VERSION
+    assert await remove(small, "cy", "*") is Kept.REMOVED
+    assert await remove(small, "cy") is Kept.UNKNOWN
 
 
 async def test_the_file_is_applied_at_start_and_a_wrong_one_changes_nothing(small: House, tmp_path: Path) -> None:

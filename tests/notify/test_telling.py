@@ -1,9 +1,11 @@
 """Revisions as they come: kept, planned once however often they come, composed into one message per recipient."""
 
+import msgspec
 import pytest
 
 from services.notify import metrics
 from services.notify.handlers.acknowledging import request_acknowledgement
+from services.notify.handlers.telling import tell_alerts
 from services.notify.store import alerts
 from services.notify.store.tables import HOUSE
 from services.notify.workers import ComposerLoop
@@ -11,7 +13,7 @@ from shared.db import migrate, outbox
 from shared.events.risk import AlertRequestDecided
 from shared.kernel.ids import hashed_id
 from shared.log.lanes import lane_of
-from tests.notify.house import ALERT, CAUSE, NOW, House, alert
+from tests.notify.house import ALERT, CAUSE, NOW, House, alert, record
 
 
 async def test_the_tables_are_what_the_revisions_make(house: House) -> None:
@@ -52,26 +54,26 @@ async def test_an_alert_is_told_from_opening_to_end_once_each(house: House) -> N
     assert [one.revision for one in revisions] == [1, 2, 3, 4, 5]
 
 
-async def test_messages_name_their_alert_in_their_reader_s_language_with_a_link_of_their_own(house: House) -> None:
-    await house.people()
-    await house.risk(alert())
-    await house.send()
-    texts = {(one.channel, one.destination): one.text for one in await house.messages()}
+async def test_messages_name_their_alert_in_their_reader_s_language_with_a_link_of_their_own(small: House) -> None:
+    await small.people()
+    await small.risk(alert())
+    await small.send()
+    texts = {(one.channel, one.destination): one.text for one in await small.messages()}
     assert "20.5 %" in texts["email", "anna@bank.example"]
     assert "账簿" in texts["email", "bo@bank.example"]
     opened = []
     for text in texts.values():
         token = text.partition("/notify/v1/pages/alerts/")[2].split()[0]
-        opened.append(house.desk.links.open("alert", token, NOW))
+        opened.append(small.desk.links.open("alert", token, NOW))
     assert {one.subject for one in opened} == {ALERT}
     assert {one.holder for one in opened} == {"anna", "bo", "chat"}
-    (hook,) = house.channels["webhook"].sent
+    (hook,) = small.channels["webhook"].sent
     assert hook.payload["notices"][0]["alert"] == ALERT
     assert hook.url == "https://chat.bank.example/hook"
 
 
-async def test_a_burst_is_one_message_for_each_recipient_and_channel(house: House) -> None:
-    house = house.other("me", group_window_s=5.0)
+async def test_a_burst_is_one_message_for_each_recipient_and_channel(small: House) -> None:
+    house = small.other("me", group_window_s=5.0)
     await house.people()
     for number in range(4):
         await house.risk(*(alert(alert=hashed_id(number, part)) for part in range(5)))
@@ -104,12 +106,12 @@ async def test_two_composers_make_each_message_once(house: House) -> None:
     assert len(await house.messages()) == 10
 
 
-async def test_what_no_route_sends_to_anybody_is_in_the_fallback_s_inbox_and_counted(house: House) -> None:
+async def test_what_no_route_sends_to_anybody_is_in_the_fallback_s_inbox_and_counted(small: House) -> None:
     counter = metrics.UNROUTED.labels("no_route")
     before = counter._value.get()
-    await house.risk(alert())
-    await house.send()
-    (one,) = await house.messages()
+    await small.risk(alert())
+    await small.send()
+    (one,) = await small.messages()
     assert (one.channel, one.recipient, one.state) == ("inbox", "operator", "sent")
     assert counter._value.get() == before + 1
 
@@ -129,25 +131,25 @@ async def test_what_waits_for_working_hours_goes_when_they_begin(house: House) -
     assert len(house.channels["email"].sent) == 2
 
 
-async def test_a_person_or_endpoint_that_is_gone_before_it_is_told_is_dropped_visibly(house: House) -> None:
-    await house.people()
-    await house.risk(alert())
-    await house.people("people:\n  bo: {}\n")
-    await house.send()
-    gone = {(one.channel, one.recipient) for one in await house.notices() if one.reason == "recipient_gone"}
+async def test_a_person_or_endpoint_that_is_gone_before_it_is_told_is_dropped_visibly(small: House) -> None:
+    await small.people()
+    await small.risk(alert())
+    await small.people("people:\n  bo: {}\n")
+    await small.send()
+    gone = {(one.channel, one.recipient) for one in await small.notices() if one.reason == "recipient_gone"}
     assert gone == {("email", "anna"), ("inbox", "anna"), ("webhook", "chat")}
     # Bo has no address any more: both messages are in the inbox.
-    assert {(one.channel, one.recipient) for one in await house.messages()} == {("inbox", "bo")}
+    assert {(one.channel, one.recipient) for one in await small.messages()} == {("inbox", "bo")}
 
 
-async def test_without_a_mail_server_the_inbox_takes_what_staff_are_told(house: House) -> None:
-    await house.people()
-    house.desk = house.other().desk.__class__(
-        house.settings, house.desk.links, house.desk.words, "me", 2, frozenset({"inbox", "webhook"})
+async def test_without_a_mail_server_the_inbox_takes_what_staff_are_told(small: House) -> None:
+    await small.people()
+    small.desk = small.other().desk.__class__(
+        small.settings, small.desk.links, small.desk.words, "me", 2, frozenset({"inbox", "webhook"})
     )
-    await house.risk(alert())
-    await house.compose()
-    assert {one.channel for one in await house.messages()} == {"inbox", "webhook"}
+    await small.risk(alert())
+    await small.compose()
+    assert {one.channel for one in await small.messages()} == {"inbox", "webhook"}
 
 
 @pytest.mark.parametrize("acknowledged", [True, False])
@@ -175,15 +177,15 @@ async def test_a_reminder_when_nobody_acknowledged_in_the_policy_s_time_once(hou
     assert purposes == ["worsened", "reminder"]
 
 
-async def test_an_alert_that_is_over_is_not_reminded_of(house: House) -> None:
-    await house.risk(alert(acknowledge_within_h=1.0), alert("closed", 2))
-    house.clock.advance(3_600.0)
-    await house.send()
-    assert {one[0] for one in await house.told()} == {"opened", "closed"}
+async def test_an_alert_that_is_over_is_not_reminded_of(small: House) -> None:
+    await small.risk(alert(acknowledge_within_h=1.0), alert("closed", 2))
+    small.clock.advance(3_600.0)
+    await small.send()
+    assert {one[0] for one in await small.told()} == {"opened", "closed"}
 
 
-async def test_the_settings_say_when_to_remind_where_the_policy_does_not(house: House) -> None:
-    house = house.other("me", remind_after_h=2.0)
+async def test_the_settings_say_when_to_remind_where_the_policy_does_not(small: House) -> None:
+    house = small.other("me", remind_after_h=2.0)
     await house.risk(alert())
     house.clock.advance(7_200.0)
     await house.send()
@@ -219,18 +221,14 @@ async def test_acknowledging_is_one_request_keyed_by_the_cause_until_it_gets_wor
     assert (await ask("anna"))[1] is True
 
 
-async def test_asking_about_an_alert_that_is_not_known(house: House) -> None:
-    async with house.database.transaction() as tx:
+async def test_asking_about_an_alert_that_is_not_known(small: House) -> None:
+    async with small.database.transaction() as tx:
         assert await request_acknowledgement(tx, ALERT, "anna", "", 2) is None
 
 
-async def test_a_record_that_is_not_what_it_says_is_refused_whole(house: House) -> None:
-    from tests.notify.house import record
-
+async def test_a_record_that_is_not_what_it_says_is_refused_whole(small: House) -> None:
     broken = record(alert(), CAUSE)._replace(value=b"{}")
-    with pytest.raises(Exception, match="missing required field"):
-        async with house.database.transaction() as tx:
-            from services.notify.handlers.telling import tell_alerts
-
-            await tell_alerts(tx, [record(alert(), CAUSE), broken], house.desk)
-    assert await house.notices() == []
+    async with small.database.transaction() as tx:
+        with pytest.raises(msgspec.ValidationError, match="missing required field"):
+            await tell_alerts(tx, [record(alert(), CAUSE), broken], small.desk)
+    assert await small.notices() == []
