@@ -4,4 +4,4 @@ Owns: people, teams, endpoints, routes, silences, alerts as told, messages with 
 Consumes: tocsin.risk (alert revisions, decisions on requests), tocsin.feedback (invitations), tocsin.contacts.
 Publishes: tocsin.notify (acknowledgements requested), tocsin.notify.dead-letters.
 HTTP: /notify/v1 people, teams, endpoints, routes, provisioning, silences, messages, held, inbox, templates, pages, dead-letters.
-"""
+"""  # noqa: E501 - the card is five lines

@@ -25,7 +25,7 @@ def test_a_file_is_read_as_it_is_meant() -> None:
     assert parsed.provisioned is not None
     anna = parsed.provisioned.people["anna"]
     assert anna.hours is not None
-    assert (anna.language, anna.red_waits, str(anna.hours.begin), str(anna.hours.end)) == (
+    assert (anna.language, anna.red_waits, str(anna.hours.starts), str(anna.hours.ends)) == (
         "zh",
         True,
         "09:00:00",

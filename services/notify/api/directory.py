@@ -158,6 +158,7 @@ def _add_reads(router: APIRouter, front: Front, kind: _Kind) -> None:
         responses=READS,
     )
     async def list_entries(cursor: CursorText = None, limit: Limit = 100) -> Any:
+        """By id, each with its version and who keeps it."""
         (after,) = place_of(cursor, tuple[Name], ("",))
         async with front.database.read() as tx:
             found = await directory.entries_of(tx, kind.name, after, limit + 1)

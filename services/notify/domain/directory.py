@@ -85,14 +85,14 @@ class Hours(Shape):
         "thu",
         "fri",
     )
-    begin: time = Field(default=time(9), alias="from", description="Wall clock, such as 09:00")
-    end: time = Field(default=time(17), alias="to", description="Wall clock, later than `from`")
+    starts: time = Field(default=time(9), alias="from", description="Wall clock, such as 09:00")
+    ends: time = Field(default=time(17), alias="to", description="Wall clock, later than `from`")
 
     @model_validator(mode="after")
     def _in_order(self) -> "Hours":
-        if self.begin.tzinfo is not None or self.end.tzinfo is not None:
+        if self.starts.tzinfo is not None or self.ends.tzinfo is not None:
             raise ValueError("hours are wall clock times without a zone: the person's time_zone is another field")
-        if self.begin >= self.end:
+        if self.starts >= self.ends:
             raise ValueError("`from` must be earlier than `to`, on the same day")
         return self
 
@@ -167,9 +167,9 @@ class Route(Shape):
 
     @model_validator(mode="after")
     def _leads_somewhere(self) -> "Route":
-        if not (self.people or self.teams or self.roles or self.owner or self.endpoints):
+        if not (self.people or self.teams or self.roles or self.owner or self.endspoints):
             raise ValueError("names nobody: people, teams, roles, owner or endpoints")
-        if not self.channels and not self.endpoints:
+        if not self.channels and not self.endspoints:
             raise ValueError("names no channel")
         return self
 
@@ -203,9 +203,9 @@ def quiet_until(person: Person, now: datetime) -> datetime | None:
         day = today + timedelta(days=ahead)
         if _DAYS[day.weekday()] not in hours.days:
             continue
-        begins = datetime.combine(day, hours.begin, zone).astimezone(UTC)
+        begins = datetime.combine(day, hours.starts, zone).astimezone(UTC)
         if now < begins:
             return begins
-        if now < datetime.combine(day, hours.end, zone).astimezone(UTC):
+        if now < datetime.combine(day, hours.ends, zone).astimezone(UTC):
             return None
     raise AssertionError("within eight days every day of the week comes")
