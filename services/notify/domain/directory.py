@@ -167,9 +167,9 @@ class Route(Shape):
 
     @model_validator(mode="after")
     def _leads_somewhere(self) -> "Route":
-        if not (self.people or self.teams or self.roles or self.owner or self.endspoints):
+        if not (self.people or self.teams or self.roles or self.owner or self.endpoints):
             raise ValueError("names nobody: people, teams, roles, owner or endpoints")
-        if not self.channels and not self.endspoints:
+        if not self.channels and not self.endpoints:
             raise ValueError("names no channel")
         return self
 
