@@ -2,14 +2,19 @@
 
 from services.feedback.api import make_router
 from services.feedback.api.edge import Front
-from services.feedback.handlers.consume import keep_dead_letter, take_contacts, take_intake, take_risk
+from services.feedback.handlers import consume
 from services.feedback.handlers.desk import Desk
 from services.feedback.settings import FeedbackSettings
 from services.feedback.store.tables import HOUSE, METADATA
 from services.feedback.workers import workers
 from shared.db.port import Database, Tx
 from shared.events.base import Topic
+from shared.events.contacts import ContactPut
+from shared.events.facts import LoanClosed
+from shared.events.intake import BookDayClosed, BookOpened
+from shared.events.risk import AlertRequestDecided, AlertRevised, LoanArrearsCured
 from shared.runtime.bell import Bell
+from shared.runtime.dispatch import by_type
 from shared.runtime.service import Batch, Platform, Service, Subscription
 
 __all__ = ["METADATA", "build"]
@@ -32,20 +37,34 @@ def build(settings: FeedbackSettings, platform: Platform, database: Database) ->
 
 
 def _subscriptions(desk: Desk, invite: Bell) -> tuple[Subscription, ...]:
-    async def intake(tx: Tx, batch: Batch) -> None:
-        await take_intake(tx, batch, desk)
+    async def note_loans_closed(tx: Tx, batch: Batch) -> None:
+        await consume.note_loans_closed(tx, batch, desk)
 
-    async def risk(tx: Tx, batch: Batch) -> None:
-        await take_risk(tx, batch, desk)
-
-    async def contacts(tx: Tx, batch: Batch) -> None:
-        await take_contacts(tx, batch)
+    async def note_cures(tx: Tx, batch: Batch) -> None:
+        await consume.note_cures(tx, batch, desk)
 
     def after_commit(_batch: Batch) -> None:
         invite.ring()
 
+    intake = by_type(
+        "feedback",
+        {
+            consume.note_books: (BookOpened,),
+            consume.note_closes: (BookDayClosed,),
+            note_loans_closed: (LoanClosed,),
+        },
+    )
+    risk = by_type(
+        "feedback",
+        {
+            consume.note_alerts: (AlertRevised,),
+            consume.note_decisions: (AlertRequestDecided,),
+            note_cures: (LoanArrearsCured,),
+        },
+    )
+    contacts = by_type("feedback", {consume.note_contacts: (ContactPut,)})
     return (
-        Subscription(Topic.INTAKE, intake, keep_dead_letter, after_commit=after_commit),
-        Subscription(Topic.RISK, risk, keep_dead_letter, after_commit=after_commit),
-        Subscription(Topic.CONTACTS, contacts, keep_dead_letter),
+        Subscription(Topic.INTAKE, intake, consume.keep_dead_letter, after_commit=after_commit),
+        Subscription(Topic.RISK, risk, consume.keep_dead_letter, after_commit=after_commit),
+        Subscription(Topic.CONTACTS, contacts, consume.keep_dead_letter),
     )

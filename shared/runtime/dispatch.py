@@ -21,12 +21,15 @@ def by_type(service: str, routes: Mapping[Handle, Sequence[type[Message]]]) -> H
 
     async def handle(tx: Tx, batch: Batch) -> None:
         shares: dict[Handle, list[Record]] = {}
+        skipped = 0
         for record in batch.records:
             taker = takers.get(_type_of(record))
             if taker is None:
-                metrics.SKIPPED.labels(service, batch.topic).inc()
+                skipped += 1
             else:
                 shares.setdefault(taker, []).append(record)
+        if skipped:
+            metrics.SKIPPED.labels(service, batch.topic).inc(skipped)
         for taker, records in shares.items():
             await taker(tx, batch._replace(records=records))
 

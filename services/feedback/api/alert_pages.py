@@ -6,7 +6,17 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from services.feedback.api.edge import Front
-from services.feedback.api.links import PAGES, AcceptLanguage, LangQuery, TokenPath, form_of, open_link
+from services.feedback.api.links import (
+    NOT_YET,
+    PAGES,
+    SENDS,
+    SHOWS,
+    AcceptLanguage,
+    LangQuery,
+    TokenPath,
+    form_of,
+    open_link,
+)
 from services.feedback.domain.texts import COMMENT_LENGTH_MAX, TEXT_LENGTH_MAX, Wrong, shown_again, tidy
 from services.feedback.domain.verdict import OUTCOMES, WORDS, Said, read_remark, read_verdict
 from services.feedback.handlers.remarks import About, Author, leave_remark
@@ -53,7 +63,13 @@ def add_routes(router: APIRouter, front: Front) -> None:
 
 
 def _add_show(router: APIRouter, front: Front) -> None:
-    @router.get("/pages/alerts/{token}", tags=["pages"], dependencies=[requires(LINK)], response_class=HTMLResponse)
+    @router.get(
+        "/pages/alerts/{token}",
+        tags=["pages"],
+        dependencies=[requires(LINK)],
+        response_class=HTMLResponse,
+        responses={**SHOWS, **NOT_YET},
+    )
     async def show_alert(
         token: TokenPath, lang: LangQuery = None, done: Done = None, accept_language: AcceptLanguage = None
     ) -> HTMLResponse:
@@ -67,7 +83,12 @@ def _add_show(router: APIRouter, front: Front) -> None:
 
 def _add_verdict(router: APIRouter, front: Front) -> None:
     @router.post(
-        "/pages/alerts/{token}/verdict", tags=["pages"], dependencies=[requires(LINK)], response_class=HTMLResponse
+        "/pages/alerts/{token}/verdict",
+        tags=["pages"],
+        dependencies=[requires(LINK)],
+        status_code=303,
+        response_class=HTMLResponse,
+        responses={**SENDS, **NOT_YET},
     )
     async def send_verdict(
         request: Request, token: TokenPath, lang: LangQuery = None, accept_language: AcceptLanguage = None
@@ -93,7 +114,12 @@ def _add_verdict(router: APIRouter, front: Front) -> None:
 
 def _add_remark(router: APIRouter, front: Front) -> None:
     @router.post(
-        "/pages/alerts/{token}/remark", tags=["pages"], dependencies=[requires(LINK)], response_class=HTMLResponse
+        "/pages/alerts/{token}/remark",
+        tags=["pages"],
+        dependencies=[requires(LINK)],
+        status_code=303,
+        response_class=HTMLResponse,
+        responses={**SENDS, **NOT_YET},
     )
     async def send_remark(
         request: Request, token: TokenPath, lang: LangQuery = None, accept_language: AcceptLanguage = None

@@ -1,7 +1,7 @@
 """What the pages behind signed links share: opening a link, reading a form, polite refusals."""
 
 from pathlib import Path as Folder
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Header, Path, Query, Request
 from fastapi.responses import HTMLResponse
@@ -14,6 +14,15 @@ from shared.page.forms import Form, FormTooLarge, read_form
 from shared.security.links import LinkExpired, LinkForged, Opened
 
 PAGES = Pages(Folder(__file__).parent / "templates", WORDS)
+
+SHOWS: dict[int | str, dict[str, Any]] = {
+    404: {"description": "The link was not made by us, or was cut off on its way"},
+    410: {"description": "The link has expired or was used, or what it led to is not there"},
+    422: {"description": "The form once more, with everything that is wrong with it"},
+}
+"""What pages behind links answer beside themselves: always a page."""
+SENDS: dict[int | str, dict[str, Any]] = {**SHOWS, 413: {"description": "A form larger than anybody types"}}
+NOT_YET: dict[int | str, dict[str, Any]] = {503: {"description": "The alert is not known here yet"}}
 
 TokenPath = Annotated[str, Path(description="The signed token of the link")]
 LangQuery = Annotated[str | None, Query(description="en or zh; absent: the reader's own")]

@@ -8,7 +8,17 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from services.feedback.api.edge import Front
-from services.feedback.api.links import PAGES, AcceptLanguage, LangQuery, TokenPath, form_of, open_link, refused
+from services.feedback.api.links import (
+    PAGES,
+    SENDS,
+    SHOWS,
+    AcceptLanguage,
+    LangQuery,
+    TokenPath,
+    form_of,
+    open_link,
+    refused,
+)
 from services.feedback.domain.answer import Mended, read_answer
 from services.feedback.domain.texts import TEXT_LENGTH_MAX, shown_again, tidy
 from services.feedback.handlers.answering import answer_survey
@@ -32,7 +42,13 @@ class Visit(NamedTuple):
 def add_routes(router: APIRouter, front: Front) -> None:
     """Add `/pages/surveys/{token}`."""
 
-    @router.get("/pages/surveys/{token}", tags=["pages"], dependencies=[requires(LINK)], response_class=HTMLResponse)
+    @router.get(
+        "/pages/surveys/{token}",
+        tags=["pages"],
+        dependencies=[requires(LINK)],
+        response_class=HTMLResponse,
+        responses=SHOWS,
+    )
     async def show_survey(
         token: TokenPath, lang: LangQuery = None, accept_language: AcceptLanguage = None
     ) -> HTMLResponse:
@@ -47,7 +63,13 @@ def add_routes(router: APIRouter, front: Front) -> None:
             return visit
         return _form(visit, {}, Mended({}), 200)
 
-    @router.post("/pages/surveys/{token}", tags=["pages"], dependencies=[requires(LINK)], response_class=HTMLResponse)
+    @router.post(
+        "/pages/surveys/{token}",
+        tags=["pages"],
+        dependencies=[requires(LINK)],
+        response_class=HTMLResponse,
+        responses=SENDS,
+    )
     async def send_survey(
         request: Request,
         token: TokenPath,

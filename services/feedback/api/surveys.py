@@ -133,7 +133,7 @@ def _add_one(router: APIRouter, front: Front) -> None:
 
 
 def _add_results(router: APIRouter, front: Front) -> None:
-    @router.get("/surveys/results", tags=["surveys"], dependencies=[requires("feedback:read")], responses=READS)
+    @router.get("/surveys/results", tags=["surveys"], dependencies=[requires("feedback:read")], responses=READS_ONE)
     async def get_results(
         book: Annotated[str, Query(pattern=NAME_PATTERN, description="Id of the book")],
         first: Annotated[

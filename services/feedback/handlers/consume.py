@@ -1,8 +1,6 @@
 """What feedback learns from others: books and their days, loans closed, alerts, cures, decisions, who may be asked."""
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from datetime import UTC, date, datetime
 
 import msgspec
 
@@ -15,101 +13,81 @@ from services.feedback.store.surveys import SurveyRow
 from services.feedback.store.tables import MORGUE
 from shared.db.letters import UNDIGESTIBLE, bury
 from shared.db.port import Tx
-from shared.events.base import Message
 from shared.events.contacts import ContactPut
 from shared.events.envelope import from_headers
 from shared.events.facts import LoanClosed
 from shared.events.intake import BookDayClosed, BookOpened
 from shared.events.risk import AlertRequestDecided, AlertRevised, LoanArrearsCured
-from shared.kernel.days import Day, day_of
+from shared.kernel.days import day_of
 from shared.kernel.ids import hashed_id
 from shared.log.port import Record
 from shared.runtime.service import Batch
 
-_Decode = Callable[[bytes], Any]
+_BOOKS = msgspec.json.Decoder(BookOpened)
+_CLOSES = msgspec.json.Decoder(BookDayClosed)
+_LOANS = msgspec.json.Decoder(LoanClosed)
+_ALERTS = msgspec.json.Decoder(AlertRevised)
+_DECISIONS = msgspec.json.Decoder(AlertRequestDecided)
+_CURES = msgspec.json.Decoder(LoanArrearsCured)
+_CONTACTS = msgspec.json.Decoder(ContactPut)
 
 
-class _Arrival(NamedTuple):
-    record: Record
-    message: Message
+async def note_books(tx: Tx, batch: Batch) -> None:
+    """Note books that are open in a lane."""
+    opened = [_BOOKS.decode(record.value) for record in batch.records]
+    await books.open_lanes(tx, [(one.book, batch.partition, day_of(one.first_day)) for one in opened])
 
 
-def _decoders(*messages: type[Message]) -> dict[bytes, _Decode]:
-    return {message.type.encode(): msgspec.json.Decoder(message).decode for message in messages}
+async def note_closes(tx: Tx, batch: Batch) -> None:
+    """Note days that are closed in a lane."""
+    closes = [_CLOSES.decode(record.value) for record in batch.records]
+    await books.close_lanes(tx, batch.partition, [(one.book, day_of(one.day)) for one in closes])
 
 
-_FROM_INTAKE = _decoders(BookOpened, BookDayClosed, LoanClosed)
-_FROM_RISK = _decoders(AlertRevised, AlertRequestDecided, LoanArrearsCured)
-_FROM_CONTACTS = _decoders(ContactPut)
+async def note_loans_closed(tx: Tx, batch: Batch, desk: Desk) -> None:
+    """Note loans that are paid off: each an occasion to ask its client."""
+    occasions = []
+    for record in batch.records:
+        message, envelope = _LOANS.decode(record.value), from_headers(record.headers)
+        times = _times(message.value_date, envelope.known_at or message.known_at or envelope.time)
+        occasions.append(_occasion(message.book, envelope.client, Kind.LOAN_CLOSED, message.loan, times, desk))
+    await surveys.add_occasions(tx, occasions)
 
 
-def _read(records: Iterable[Record], decoders: dict[bytes, _Decode]) -> Iterator[_Arrival]:
-    """Yield the messages that are wanted; of all others nothing but the type's header is looked at."""
-    for record in records:
-        for name, value in record.headers:
-            if name == "ce_type":
-                if decode := decoders.get(value):
-                    yield _Arrival(record, decode(record.value))
-                break
-        else:
-            raise ValueError("the message has no type")
+async def note_cures(tx: Tx, batch: Batch, desk: Desk) -> None:
+    """Note loans that have nothing past due any more: each an occasion to ask its client."""
+    occasions = []
+    for record in batch.records:
+        one = _CURES.decode(record.value)
+        times = _times(one.value_date, one.known_at)
+        occasions.append(_occasion(one.book, one.client, Kind.ARREARS_CURED, one.loan, times, desk))
+    await surveys.add_occasions(tx, occasions)
 
 
-async def take_intake(tx: Tx, batch: Batch, desk: Desk) -> None:
-    """Note books, closes and loans closed; the many other facts of the topic are stepped over."""
-    opened: list[tuple[str, int, Day]] = []
-    closes: list[tuple[str, Day]] = []
-    occasions: list[SurveyRow] = []
-    for record, message in _read(batch.records, _FROM_INTAKE):
-        if isinstance(message, BookOpened):
-            opened.append((message.book, batch.partition, day_of(message.first_day)))
-        elif isinstance(message, BookDayClosed):
-            closes.append((message.book, day_of(message.day)))
-        elif isinstance(message, LoanClosed):
-            envelope = from_headers(record.headers)
-            known_at = envelope.known_at or message.known_at or envelope.time
-            times = _times(day_of(message.value_date), known_at)
-            occasions.append(_occasion(message.book, envelope.client, Kind.LOAN_CLOSED, message.loan, times, desk))
-    if opened:
-        await books.open_lanes(tx, opened)
-    if closes:
-        await books.close_lanes(tx, batch.partition, closes)
-    if occasions:
-        await surveys.add_occasions(tx, occasions)
-
-
-async def take_risk(tx: Tx, batch: Batch, desk: Desk) -> None:
-    """Note alerts, what risk decided on verdicts, and loans whose arrears are cured."""
+async def note_alerts(tx: Tx, batch: Batch) -> None:
+    """Note what must be known of alerts; an older revision changes nothing."""
     latest: dict[str, AlertRow] = {}
-    occasions: list[SurveyRow] = []
-    decided: list[AlertRequestDecided] = []
-    for record, message in _read(batch.records, _FROM_RISK):
-        if isinstance(message, AlertRevised):
-            row = _alert(record.key.decode(), message)
-            if row.revision >= latest.get(row.id, row).revision:
-                latest[row.id] = row
-        elif isinstance(message, AlertRequestDecided):
-            decided.append(message)
-        elif isinstance(message, LoanArrearsCured):
-            times = _times(day_of(message.value_date), message.known_at)
-            about = (message.book, message.client, Kind.ARREARS_CURED, message.loan)
-            occasions.append(_occasion(*about, times, desk))
-    if latest:
-        known = await alerts.revisions_of(tx, latest)
-        await alerts.save_alerts(tx, [row for row in latest.values() if row.revision > known.get(row.id, 0)])
-    for one in decided:
+    for record in batch.records:
+        row = _alert(record.key.decode(), _ALERTS.decode(record.value))
+        if row.revision >= latest.get(row.id, row).revision:
+            latest[row.id] = row
+    known = await alerts.revisions_of(tx, latest)
+    await alerts.save_alerts(tx, [row for row in latest.values() if row.revision > known.get(row.id, 0)])
+
+
+async def note_decisions(tx: Tx, batch: Batch) -> None:
+    """Note what risk decided on verdicts (D15)."""
+    for record in batch.records:
+        one = _DECISIONS.decode(record.value)
         if one.kind == "verdict":
             await alerts.note_decision(tx, one.request, one.decision, one.decided_at, one.state)
-    if occasions:
-        await surveys.add_occasions(tx, occasions)
 
 
-async def take_contacts(tx: Tx, batch: Batch) -> None:
-    """Note who may be asked: consents, language, whether there is an address; an older version changes nothing."""
+async def note_contacts(tx: Tx, batch: Batch) -> None:
+    """Note who may be asked: consent, language, whether there is an address; an older version changes nothing."""
     latest: dict[tuple[str, str], ContactRow] = {}
-    for _, message in _read(batch.records, _FROM_CONTACTS):
-        assert isinstance(message, ContactPut)
-        row = _contact(message)
+    for record in batch.records:
+        row = _contact(_CONTACTS.decode(record.value))
         place = (row.book, row.client)
         if row.version >= latest.get(place, row).version:
             latest[place] = row
@@ -127,9 +105,9 @@ async def keep_dead_letter(tx: Tx, record: Record, error: str) -> None:
     await bury(tx, MORGUE, [(record, UNDIGESTIBLE, error)])
 
 
-def _times(value_date: Day, known_at: datetime) -> Times:
+def _times(value_date: date, known_at: datetime) -> Times:
     # The book's zone may not be known yet here, and an hour more or less only moves the day of the decision.
-    return Times(value_date, day_of(known_at.astimezone(UTC).date()))
+    return Times(day_of(value_date), day_of(known_at.astimezone(UTC).date()))
 
 
 def _occasion(book: str, client: str, kind: Kind, loan: str, times: Times, desk: Desk) -> SurveyRow:
