@@ -151,10 +151,10 @@ def _add_results(router: APIRouter, front: Front) -> None:
         by_month: dict[Month, Sums] = {}
         for invited_on, *counts in days:
             month = month_of(invited_on)
-            by_month[month] = by_month.get(month, NOTHING) + tuple(counts)
+            by_month[month] = by_month.get(month, NOTHING).plus(counts)
         total = NOTHING
         for sums in by_month.values():
-            total += sums
+            total = total.plus(sums)
         return Results(
             book=book,
             total=_results(f"{format_month(from_month)}/{format_month(to_month)}", total),

@@ -1,7 +1,7 @@
 """Whom to ask, and when: an occasion becomes an invitation, or is skipped with a reason.
 
 Everything is counted on the book's days (D1), so that the same facts lead to the same invitations whenever they are
-read. The one exception is `history`: what is told long after it was known must not reach a real person today.
+read. The one exception is `history`: a book that is replayed must not reach real people about what is long past.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Skipped(Reason):
     TOO_OLD = "too_old"
     """It became known, or its day was closed, long after it happened (days of the book)."""
     HISTORY = "history"
-    """It is told long after it was known: a replay of the past (calendar days)."""
+    """The book's day lies long behind the calendar: the past is replayed."""
     NO_CONSENT = "no_consent"
     NO_ADDRESS = "no_address"
     TOO_SOON = "too_soon"
@@ -42,7 +42,7 @@ class Rules(NamedTuple):
     open_days: int
     """Days for which an invitation can be answered."""
     history: bool
-    """Whether clients are asked about replayed history too."""
+    """Whether clients are asked while the past is replayed, too."""
 
 
 class Times(NamedTuple):
@@ -88,7 +88,7 @@ def decide(times: Times, closed_on: Day, today: Day, standing: Standing, rules: 
     invited_on = closed_on + 1
     if _learned_late(times, rules) or closed_on - times.value_date > rules.age_days:
         return Skipped.TOO_OLD
-    if not rules.history and today - max(times) > rules.age_days:
+    if not rules.history and today - closed_on > rules.age_days:
         return Skipped.HISTORY
     if not standing.consent:
         return Skipped.NO_CONSENT

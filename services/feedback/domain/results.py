@@ -1,5 +1,6 @@
 """What answers come to: shares of invitations and answers, the net promoter score."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -15,7 +16,7 @@ class Sums(NamedTuple):
     promoters: int
     detractors: int
 
-    def __add__(self, other: tuple[int, ...]) -> "Sums":  # type: ignore[override]
+    def plus(self, other: Iterable[int]) -> "Sums":
         """Return both together."""
         return Sums(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 

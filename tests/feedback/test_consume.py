@@ -1,0 +1,196 @@
+"""What feedback reads and what it steps over; any order of arrival ends in the same invitations."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, select
+
+from services.feedback.store.tables import CONTACT, METADATA
+from shared.events.base import Topic
+from shared.events.facts import RepaymentReceived
+from shared.log.lanes import lane_of
+from shared.log.port import Record
+from tests.feedback.house import (
+    BOOK,
+    PARTITIONS,
+    House,
+    Told,
+    contact,
+    cured,
+    day_closed,
+    days_from,
+    loan_closed,
+    opened,
+    repayment,
+    revised,
+)
+
+
+async def test_facts_that_are_not_for_feedback_are_not_even_decoded(small_house: House) -> None:
+    record = small_house.record(Topic.INTAKE, 0, repayment("C1"))
+    assert dict(record.headers)["ce_type"] == RepaymentReceived.type.encode()
+    await small_house.digest(Topic.INTAKE, 0, [record._replace(value=b"\xff not json"), record])
+    assert await small_house.surveys() == []
+
+
+@pytest.mark.parametrize("value", [b"\xff", b"{}", b"[]", b""])
+async def test_what_should_be_for_feedback_and_is_not_readable_is_kept_as_a_dead_letter(
+    house: House, value: bytes
+) -> None:
+    broken = house.record(Topic.INTAKE, 0, loan_closed("L1", "C1", "2024-06-03"))._replace(value=value)
+    with pytest.raises(Exception, match="."):
+        await house.digest(Topic.INTAKE, 0, [broken])
+    (subscription,) = (one for one in house.service.subscriptions if one.topic == Topic.INTAKE)
+    async with house.database.transaction() as tx:
+        await subscription.dead_letter(tx, broken, "DecodeError: not JSON")
+    (letter,) = (await house.get("/dead-letters")).json()["items"]
+    assert (letter["topic"], letter["type"], letter["error"]) == (
+        "tocsin.intake",
+        "tocsin.loan.closed.v1",
+        "DecodeError: not JSON",
+    )
+
+
+async def test_a_fact_without_its_client_is_no_occasion(small_house: House) -> None:
+    key, _, message = loan_closed("L1", "C1", "2024-06-03")
+    record = small_house.record(Topic.INTAKE, 0, (key, "", message))
+    with pytest.raises(ValueError, match="names no client"):
+        await small_house.digest(Topic.INTAKE, 0, [record])
+
+
+async def test_an_older_contact_changes_nothing_and_no_personal_data_is_kept(house: House) -> None:
+    await house.tell(Topic.CONTACTS, contact("C1", version=3, consent=False, language="zh"))
+    await house.tell(Topic.CONTACTS, contact("C1", version=2), contact("C2", version=1), contact("C2", version=2))
+    async with house.database.read() as tx:
+        rows = await tx.rows(select(CONTACT).order_by(CONTACT.c.client))
+    assert [tuple(row) for row in rows] == [
+        (BOOK, "C1", 3, "zh", True, False),
+        (BOOK, "C2", 2, "en", True, True),
+    ]
+    columns = {column.name for table in METADATA.sorted_tables for column in table.columns}
+    assert not columns & {"name", "address", "email", "points"}
+
+
+async def test_a_consent_taken_back_before_the_day_is_closed_counts(house: House) -> None:
+    await house.open_book()
+    await house.tell(Topic.CONTACTS, contact("C1"))
+    await house.tell(Topic.INTAKE, loan_closed("L1", "C1", "2024-06-03"))
+    await house.tell(Topic.CONTACTS, contact("C1", version=2, consent=False))
+    await house.close("2024-06-03")
+    assert set((await house.outcomes()).values()) == {"no_consent"}
+
+
+async def test_a_replay_of_years_invites_nobody(house: House) -> None:
+    await house.open_book("2019-01-01")
+    clients = [f"C{number}" for number in range(40)]
+    await house.tell(Topic.CONTACTS, *(contact(client) for client in clients))
+    days = days_from("2019-02-01", range(0, 1_200, 30))
+    for client, day in zip(clients, days, strict=True):
+        await house.tell(Topic.INTAKE, loan_closed(f"of {client}", client, day))
+        await house.close(day)
+    assert set((await house.outcomes()).values()) == {"history"}
+    assert await house.sent() == []
+
+
+async def test_an_import_closed_at_once_and_a_back_dated_fact_invite_nobody(house: House) -> None:
+    await house.open_book("2024-01-01")
+    await house.tell(Topic.CONTACTS, contact("C1"), contact("C2"), contact("C3"))
+    await house.tell(Topic.INTAKE, loan_closed("old", "C1", "2024-02-01", known="2024-05-31"))
+    await house.tell(Topic.INTAKE, loan_closed("closed late", "C2", "2024-05-20"))
+    await house.close("2024-06-07")
+    assert await house.outcomes() == {("old", "loan_closed"): "too_old", ("closed late", "loan_closed"): "too_old"}
+    # Known within the fortnight: asked once the day on which it became known is over.
+    await house.tell(Topic.INTAKE, loan_closed("late", "C3", "2024-06-03", known="2024-06-10"))
+    assert await house.decide() == 0
+    await house.close("2024-06-10")
+    assert (await house.outcomes())["late", "loan_closed"] == "2024-06-11"
+
+
+async def test_one_loan_is_asked_about_once_for_each_occasion(house: House) -> None:
+    await house.open_book("2023-01-01")
+    await house.tell(Topic.CONTACTS, contact("C1"))
+    house.desk = house.desk._replace(rules=house.desk.rules._replace(history=True))
+    await house.tell(Topic.RISK, cured("L1", "C1", "2023-02-01"))
+    await house.close("2023-02-01")
+    await house.tell(Topic.RISK, cured("L1", "C1", "2023-09-01"))
+    await house.tell(Topic.INTAKE, loan_closed("L1", "C1", "2023-09-05"))
+    await house.close("2023-09-05")
+    assert await house.outcomes() == {("L1", "arrears_cured"): "2023-02-02", ("L1", "loan_closed"): "2023-09-06"}
+
+
+FIRST = "2024-05-27"
+_EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from([loan_closed, cured]),
+        st.sampled_from(["L1", "L2", "L3", "L4"]),
+        st.integers(0, 13),
+        st.integers(0, 6),
+    ),
+    max_size=10,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), events=_EVENTS, closes=st.sets(st.integers(0, 20), min_size=1), spacing=st.integers(1, 30))
+async def test_any_order_of_arrival_before_the_close_ends_in_the_same_invitations(
+    small_house: House, data: st.DataObject, events: list[tuple[Any, str, int, int]], closes: set[int], spacing: int
+) -> None:
+    """What is known by a close arrives in any order and in any batches; closes arrive lane by lane, one or many."""
+    house = small_house
+    house.desk = house.desk._replace(rules=house.desk.rules._replace(history=True, spacing_days=spacing))
+    owner = {"L1": "C1", "L2": "C1", "L3": "C2", "L4": "C2"}
+    told: list[tuple[Topic, Told]] = []
+    seen: set[tuple[Any, str]] = set()
+    for make, loan, day, late in events:
+        if (make, loan) not in seen:
+            seen.add((make, loan))
+            happened, known = days_from(FIRST, [day, day + late])
+            told.append((Topic.RISK if make is cured else Topic.INTAKE, make(loan, owner[loan], happened, known)))
+    days = days_from(FIRST, sorted(closes))
+
+    await _fresh(house)
+    for topic, one in told:
+        await house.tell(topic, one)
+    for day in days:
+        await house.close(day)
+    expected = await house.outcomes()
+
+    await _fresh(house)
+    for topic, one in data.draw(st.permutations(told)):
+        await house.tell(topic, one)
+        await house.decide()
+    cut = data.draw(st.integers(0, len(days)))
+    for lane in data.draw(st.permutations(range(PARTITIONS))):
+        await house.tell(Topic.INTAKE, *(day_closed(day) for day in days[:cut]), lane=lane)
+        await house.decide()
+    await house.close(*days[cut:])
+    assert await house.outcomes() == expected
+
+
+async def _fresh(house: House) -> None:
+    """Begin again: an open book and two clients who may be asked."""
+    async with house.database.transaction() as tx:
+        for table in METADATA.sorted_tables:
+            await tx.execute(delete(table))
+    await house.open_book(FIRST)
+    await house.tell(Topic.CONTACTS, contact("C1"), contact("C2"))
+
+
+def test_the_lanes_of_the_tests_differ() -> None:
+    assert {lane_of(f"{BOOK}/{client}", PARTITIONS) for client in ("C1", "C2", "C3")} == set(range(PARTITIONS))
+
+
+async def test_a_record_without_a_type_is_refused(small_house: House) -> None:
+    record = small_house.record(Topic.RISK, 0, revised())
+    with pytest.raises(ValueError, match="ce_type"):
+        await small_house.digest(Topic.RISK, 0, [Record(*record[:4], (), *record[5:])])
+
+
+async def test_a_lane_opens_once(house: House) -> None:
+    await house.tell(Topic.INTAKE, opened(), day_closed("2024-06-03"), opened(), lane=0)
+    await house.tell(Topic.INTAKE, opened(), lane=1)
+    await house.tell(Topic.CONTACTS, contact("C1"))
+    await house.tell(Topic.INTAKE, loan_closed("L1", "C1", "2024-06-03"))
+    assert await house.decide() == 0
