@@ -18,8 +18,8 @@ class FeedbackSettings(LinkSettings):
     survey_open_days: int = Field(default=14, ge=1, le=365, description="Days for which a survey can be answered")
     survey_history: bool = Field(
         default=False,
-        description="Whether clients are asked even while the book's day lies that many days behind the calendar, as in "
-        "a replay of the past: for demonstrations with synthetic clients",
+        description="Whether clients are asked even while the book's day lies so far behind the calendar, as in a "
+        "replay of the past: for demonstrations with synthetic clients",
     )
     survey_poll_s: float = Field(
         default=1.0, ge=0.05, le=60.0, description="Seconds after which feedback looks unasked for clients to invite"

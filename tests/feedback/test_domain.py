@@ -35,7 +35,8 @@ def standing(consent: bool = True, reachable: bool = True, invited_on: Sequence[
         (Times(D, D + 15), D, D + 16, standing(), RULES, Skipped.TOO_OLD),
         # Known beforehand.
         (Times(D, D - 60), D, D + 1, standing(), RULES, Invitation(D + 1, D + 11)),
-        # A replay of the past: fresh on the book's days, long ago on the calendar.
+        # A replay of the past: fresh on the book's days, which lie behind the calendar.
+        (Times(D, D), D, D + 14, standing(), RULES, Invitation(D + 1, D + 11)),
         (Times(D, D), D, D + 15, standing(), RULES, Skipped.HISTORY),
         (Times(D, D), D, D + 2_000, standing(), RULES, Skipped.HISTORY),
         (Times(D, D), D, D + 2_000, standing(), RULES._replace(history=True), Invitation(D + 1, D + 11)),
@@ -62,9 +63,7 @@ def test_who_is_invited_and_why_not(
     ("times", "day"),
     [(Times(D, D), D), (Times(D, D - 5), D), (Times(D, D + 14), D + 14), (Times(D, D + 15), D)],
 )
-def test_an_occasion_waits_until_it_was_both_true_and_known_unless_that_comes_to_nothing(
-    times: Times, day: int
-) -> None:
+def test_an_occasion_waits_until_it_was_true_and_known_unless_that_comes_to_nothing(times: Times, day: int) -> None:
     assert ready_on(times, RULES) == day
 
 
@@ -142,14 +141,13 @@ def test_what_an_officers_form_says(form: dict[str, list[str]], said: Any) -> No
 
 def test_the_same_verdict_is_the_same_request_everywhere() -> None:
     assert request_id("a", "b", 1) == request_id("a", "b", 1)
-    assert (
-        len({request_id("a", "b", 1), request_id("a", "b", 2), request_id("a", "c", 1), request_id("c", "b", 1)}) == 4
-    )
+    others = [("a", "b", 2), ("a", "c", 1), ("c", "b", 1)]
+    assert len({request_id("a", "b", 1), *(request_id(*one) for one in others)}) == 4
 
 
 def test_what_answers_come_to() -> None:
     # Ten invited, six answered: ratings 5, 4, 4, 2 and recommendations 10, 9, 8, 3.
-    sums = Sums(4, 2, 2, 9, 2, 2, 2, 0) + (6, 4, 2, 6, 1, 2, 0, 1)
+    sums = Sums(4, 2, 2, 9, 2, 2, 2, 0).plus((6, 4, 2, 6, 1, 2, 0, 1))
     assert sums.response_rate == 0.6
     assert (sums.csat, sums.csat_mean) == (0.75, 3.75)
     assert sums.nps == 25.0
