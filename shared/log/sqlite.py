@@ -22,7 +22,8 @@ from shared.log.port import (
     Revoked,
     check_sizes,
 )
-from shared.log.sqlite_store import Ends, NewTopic, Store, Wanted, Writer
+from shared.log.sqlite_store import Ends, Grown, NewTopic, Store, Wanted, Writer
+from shared.log.tail import Tails
 
 _CREATE_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 8.0
@@ -41,6 +42,7 @@ class SqliteLog:
         self._clock = clock
         self._store = Store(path)
         self._ends: Ends = self._store.load()
+        self._tails = Tails()
         self._writer = Writer(self._store, self._now_ms, self._committed) if path is not None else None
         self._pool = ThreadPoolExecutor(1, "sqlite log reader") if path is not None else None
         self._groups: dict[str, list[SqliteReader]] = {}
@@ -108,11 +110,15 @@ class SqliteLog:
         return self._groups.setdefault(group, [])
 
     async def read(self, wanted: Sequence[Wanted]) -> dict[Partition, list[Record]]:
-        """Read off the event loop (a log in memory reads at once)."""
+        """Return what just came from memory; read the rest off the event loop (a log in memory reads at once)."""
         self._check_open()
+        found = {one.partition: self._tails.read(one.partition, one.offset, one.limit) for one in wanted}
+        rest = [one for one in wanted if not found[one.partition]]
+        if not rest:
+            return found
         if self._pool is None:
-            return self._store.read(wanted)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._store.read, wanted)
+            return found | self._store.read(rest)
+        return found | await asyncio.get_running_loop().run_in_executor(self._pool, self._store.read, rest)
 
     def wake(self) -> None:
         """Let waiting readers look again."""
@@ -143,8 +149,9 @@ class SqliteLog:
         except TimeoutError as error:
             raise LogUnavailable(f"the log's file did not confirm within {timeout_s:g} s") from error
 
-    def _committed(self, ends: Ends) -> None:
-        self._ends.update(ends)
+    def _committed(self, grown: Grown) -> None:
+        self._ends.update(grown.ends)
+        self._tails.extend(grown.records)
         self.wake()
 
     def _no_such(self, record: Outgoing) -> Exception:

@@ -40,6 +40,13 @@ Ends = dict[Partition, int]
 """The next offset of each partition."""
 
 
+class Grown(NamedTuple):
+    """What a commit changed: where partitions end now, and the records that came (but those of compacted topics)."""
+
+    ends: Ends
+    records: Sequence[Record]
+
+
 class NewTopic(NamedTuple):
     """A topic to create."""
 
@@ -98,7 +105,7 @@ class Store:
         self._next = found
         return dict(found)
 
-    def create(self, topics: Sequence[NewTopic]) -> Ends:
+    def create(self, topics: Sequence[NewTopic]) -> Grown:
         """Create the topics that do not exist; return the next offsets of all partitions."""
         self._writing.execute("BEGIN IMMEDIATE")
         try:
@@ -115,11 +122,12 @@ class Store:
         except sqlite3.Error:
             self._roll_back()
             raise
-        return self.load()
+        return Grown(self.load(), ())
 
-    def append(self, records: Sequence[Outgoing], timestamp_ms: int) -> Ends:
-        """Append in one transaction; return the next offsets of the partitions that grew, once it has committed."""
+    def append(self, records: Sequence[Outgoing], timestamp_ms: int) -> Grown:
+        """Append in one transaction; return what that changed, once it has committed."""
         grown: Ends = {}
+        come: list[Record] = []
         rows: list[tuple[int, bytes, bytes, bytes, int]] = []
         latest: dict[tuple[int, bytes], int] = {}
         for topic, part, key, headers, value in records:
@@ -133,6 +141,8 @@ class Store:
             grown[partition] = offset + 1
             if topic in self._compacted:
                 latest[self._lanes[partition], key] = rows[-1][0]
+            else:
+                come.append(Record(topic, part, offset, key, headers, value, timestamp_ms))
         self._writing.execute("BEGIN IMMEDIATE")
         try:
             self._writing.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?)", rows)
@@ -145,7 +155,7 @@ class Store:
             self.load()
             raise
         self._next.update(grown)
-        return grown
+        return Grown(grown, come)
 
     def _compact(
         self, rows: Sequence[tuple[int, bytes, bytes, bytes, int]], latest: dict[tuple[int, bytes], int]
@@ -200,8 +210,8 @@ class _Job(NamedTuple):
 class Writer:
     """The thread that alone writes one store."""
 
-    def __init__(self, store: Store, now_ms: Callable[[], int], committed: Callable[[Ends], None]) -> None:
-        """Start the thread; `now_ms` stamps records, `committed` is told new ends on the callers' event loop."""
+    def __init__(self, store: Store, now_ms: Callable[[], int], committed: Callable[[Grown], None]) -> None:
+        """Start the thread; `now_ms` stamps records, `committed` is told what came on the callers' event loop."""
         self._store, self._now_ms, self._committed = store, now_ms, committed
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sqlite log writer", daemon=True)
@@ -250,12 +260,12 @@ class Writer:
             together = [record for job in appends for record in job.records]
             self._settle(appends, lambda: self._store.append(together, self._now_ms()))
 
-    def _settle(self, jobs: Sequence[_Job], work: Callable[[], Ends]) -> None:
+    def _settle(self, jobs: Sequence[_Job], work: Callable[[], Grown]) -> None:
         """Run `work`, then tell each waiting caller on its own event loop how it went."""
-        ends: Ends = {}
+        grown = Grown({}, ())
         failure: Exception | None = None
         try:
-            ends = work()
+            grown = work()
         except sqlite3.Error as error:
             failure = LogUnavailable(f"the log's file cannot be written: {error}")
         except Exception as error:  # noqa: BLE001 - the callers get it; the thread has to go on for the others
@@ -263,12 +273,13 @@ class Writer:
         for job in jobs:
             # A loop that has closed meanwhile has nobody left to tell.
             with contextlib.suppress(RuntimeError):
-                job.loop.call_soon_threadsafe(self._tell, job.done, ends, failure)
+                job.loop.call_soon_threadsafe(self._tell, job.done, grown, failure)
+                grown = grown._replace(records=())
 
-    def _tell(self, done: asyncio.Future[None], ends: Ends, failure: Exception | None) -> None:
+    def _tell(self, done: asyncio.Future[None], grown: Grown, failure: Exception | None) -> None:
         if failure is None:
             # Also when the caller has given up waiting: the records are there and have to be read.
-            self._committed(ends)
+            self._committed(grown)
         if done.done():
             return
         if failure is not None:
