@@ -77,6 +77,7 @@ class PartitionLoop:
             self._epoch, self.next_offset = claim.epoch, claim.next_offset
             self._queue.clear()
             self._reader.seek(self._partition, self.next_offset)
+            self._resume()
             self.part.reason = ""
             self._backoff.reset()
             return
@@ -88,6 +89,11 @@ class PartitionLoop:
         if len(self._queue) >= _QUEUED_BATCHES_MAX and not self._paused:
             self._paused = True
             self._reader.pause(self._partition)
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._reader.resume(self._partition)
 
     @property
     def waiting_since_ms(self) -> int | None:
@@ -106,9 +112,8 @@ class PartitionLoop:
                 self._arrived.clear()
                 continue
             records = self._queue.popleft()
-            if self._paused and not self._queue:
-                self._paused = False
-                self._reader.resume(self._partition)
+            if not self._queue:
+                self._resume()
             self._in_work = records
             await self.digest(records, stop)
 

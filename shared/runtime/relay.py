@@ -10,7 +10,7 @@ from datetime import datetime
 from shared.clock import Clock
 from shared.db import outbox
 from shared.db.port import DatabaseUnavailable
-from shared.log.port import EventLog, LogUnavailable, Partition
+from shared.log.port import EventLog, LogUnavailable, Outgoing, Partition
 from shared.runtime import metrics
 from shared.runtime.backoff import Backoff
 from shared.runtime.bell import Bell
@@ -33,6 +33,8 @@ class Relay:
         self._service, self._log, self._limits = service, log, limits
         self._lanes = [Partition(topic, number) for topic in service.publishes for number in range(partitions)]
         self._parts = {lane: health.part(service.name, "relay", f"{lane.topic}/{lane.number}") for lane in self._lanes}
+        self._sent: dict[Partition, list[int]] = {}
+        """Rows that the log has confirmed and the outbox still has."""
         self._bells = {lane: Bell() for lane in self._lanes}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -91,22 +93,32 @@ class Relay:
                 # Sending costs the same for one row and for many: let those of a moment go together.
                 await asyncio.sleep(_LINGER_S)
 
+        await self._forget_sent(lane)
+
     async def send_once(self, lane: Partition) -> int:
-        """Send one batch of a lane and forget it; return how many rows that were."""
-        database, house = self._service.database, self._service.house
-        async with database.read() as tx:
-            rows = await outbox.unsent(tx, house, lane.topic, lane.number, self._limits.relay_rows)
+        """Send the next rows of a lane, forgetting those that were sent before; return how many were sent now."""
+        rows = await self._forget_sent(lane)
         if not rows:
             return 0
         records = [record for _, record in rows]
         with span(f"send {lane.topic}", "producer", origins_of(records), **about_batch(records)):
             await self._log.append(records, self._limits.send_timeout_s)
         crash_point("relay.after_send")
-        async with database.transaction() as tx:
-            await outbox.forget(tx, house, lane.topic, lane.number, [seq for seq, _ in rows])
-        crash_point("relay.after_forget")
+        self._sent[lane] = [seq for seq, _ in rows]
         metrics.SENT.labels(self._service.name, lane.topic).inc(len(rows))
         return len(rows)
+
+    async def _forget_sent(self, lane: Partition) -> list[tuple[int, Outgoing]]:
+        """Forget what is known to be sent, and look what is next, in one transaction: half as many as one for each."""
+        sent, house = self._sent.get(lane, []), self._service.house
+        async with self._service.database.transaction() as tx:
+            if sent:
+                await outbox.forget(tx, house, lane.topic, lane.number, sent)
+            rows = await outbox.unsent(tx, house, lane.topic, lane.number, self._limits.relay_rows)
+        if sent:
+            crash_point("relay.after_forget")
+            del self._sent[lane]
+        return rows
 
 
 async def measure_outbox(service: Service, clock: Clock) -> None:

@@ -133,6 +133,21 @@ async def test_a_passing_fault_is_tried_again_in_place(letters: Letters) -> None
     assert await letters.health.reasons() == {}
 
 
+async def test_a_fault_with_a_full_queue_behind_it_holds_nothing_up(letters: Letters) -> None:
+    failed = False
+
+    async def trouble(batch: Batch) -> None:
+        nonlocal failed
+        if not failed:
+            failed = True
+            raise DatabaseUnavailable("away")
+
+    letters.trouble = trouble
+    await letters.send(*numbered(60))
+    await letters.consume_to(60)
+    assert await letters.seen() == numbered(60)
+
+
 async def test_a_standing_fault_is_a_reason_not_to_be_ready(letters: Letters) -> None:
     async def trouble(batch: Batch) -> None:
         raise DatabaseUnavailable("the database is away")
