@@ -14,6 +14,7 @@ from services.feedback.api.links import (
     AcceptLanguage,
     LangQuery,
     TokenPath,
+    form_body,
     form_of,
     open_link,
 )
@@ -89,6 +90,7 @@ def _add_verdict(router: APIRouter, front: Front) -> None:
         status_code=303,
         response_class=HTMLResponse,
         responses={**SENDS, **NOT_YET},
+        openapi_extra=form_body(("verdict",), verdict="true", outcome="contacted", comment="three dealers"),
     )
     async def send_verdict(
         request: Request, token: TokenPath, lang: LangQuery = None, accept_language: AcceptLanguage = None
@@ -120,6 +122,7 @@ def _add_remark(router: APIRouter, front: Front) -> None:
         status_code=303,
         response_class=HTMLResponse,
         responses={**SENDS, **NOT_YET},
+        openapi_extra=form_body(("text",), text="The dealers are being called."),
     )
     async def send_remark(
         request: Request, token: TokenPath, lang: LangQuery = None, accept_language: AcceptLanguage = None

@@ -31,6 +31,17 @@ AcceptLanguage = Annotated[
 ]
 
 
+def form_body(required: tuple[str, ...] = (), **examples: str) -> dict[str, Any]:
+    """Return what a route's description says of the form that its page posts: fields, each with an example."""
+    schema = {
+        "type": "object",
+        "properties": {name: {"type": "string", "examples": [example]} for name, example in examples.items()},
+        "required": list(required),
+    }
+    content = {"application/x-www-form-urlencoded": {"schema": schema, "example": examples}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def open_link(front: Front, purpose: str, token: str, language: Language) -> Opened | HTMLResponse:
     """Return what a link says, or the page for one that does not open."""
     try:

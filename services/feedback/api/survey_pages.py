@@ -15,6 +15,7 @@ from services.feedback.api.links import (
     AcceptLanguage,
     LangQuery,
     TokenPath,
+    form_body,
     form_of,
     open_link,
     refused,
@@ -69,6 +70,7 @@ def add_routes(router: APIRouter, front: Front) -> None:
         dependencies=[requires(LINK)],
         response_class=HTMLResponse,
         responses=SENDS,
+        openapi_extra=form_body(csat="4", nps="9", text="All went well."),
     )
     async def send_survey(
         request: Request,
