@@ -8,8 +8,8 @@ from playwright.async_api import expect
 from services.feedback.api.words import WORDS
 from shared.events.base import Topic
 from shared.events.feedback import SurveyAnswered, VerdictGiven
-from tests.feedback.browsing import check_page, phone, served_on_loopback
 from tests.feedback.house import ALERT, House, contact, revised
+from tests.support.browsing import check_page, phone, served_on_loopback
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 import pytest
 from markupsafe import Markup
 
+from shared.page.svg import scale, tag, ticks
 from tocsin.profiles.base import Reject
 from tocsin.report.charts import Lane, LevelLine, Mark, Point, Stretch, line_chart, overview, value_text
 from tocsin.report.page import Acknowledged, BookRun, render
-from tocsin.report.svg import scale, tag, ticks
 from tocsin.report.view import Alerting, AlertView, Section, Turn
 
 APRIL = 2020 * 12 + 3

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from shared.kernel.days import Month, format_month
-from tocsin.report.svg import Scale, joined, scale, tag, ticks
+from shared.page.svg import Scale, joined, scale, tag, ticks
 
 _NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 

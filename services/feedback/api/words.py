@@ -1,6 +1,7 @@
 """What feedback's pages say, in English and Chinese."""
 
 from shared.page import Words
+from shared.page.judging import JUDGING
 
 _SURVEY: Words = {
     "survey_title": {"en": "How did it go?", "zh": "您的体验如何？"},
@@ -106,26 +107,8 @@ _ALERT: Words = {
         "zh": "您的判断已记录，处理结果将显示在下方。",
     },
     "done_remark": {"en": "Your remark is recorded.", "zh": "您的备注已记录。"},
-    "verdict_title": {"en": "Verdict", "zh": "判断"},
-    "verdict_legend": {"en": "Was the alert worth giving?", "zh": "这次预警是否有价值？"},
-    "verdict_true": {"en": "Yes, it was true", "zh": "是，预警属实"},
-    "verdict_false": {"en": "No, a false alarm", "zh": "否，误报"},
-    "verdict_unclear": {"en": "Not clear yet", "zh": "尚不明确"},
-    "outcome_label": {"en": "What came of it", "zh": "处理结果"},
-    "outcome_": {"en": "Not said", "zh": "未说明"},
-    "outcome_none": {"en": "Nothing", "zh": "无"},
-    "outcome_watched": {"en": "Put under watch", "zh": "列入观察"},
-    "outcome_contacted": {"en": "Clients contacted", "zh": "已联系客户"},
-    "outcome_restructured": {"en": "Loans restructured", "zh": "已重组贷款"},
-    "outcome_secured": {"en": "Collateral secured", "zh": "已落实担保"},
-    "outcome_defaulted": {"en": "Loans defaulted", "zh": "已违约"},
-    "comment_label": {"en": "Comment", "zh": "备注"},
-    "verdict_send": {"en": "Record my verdict", "zh": "提交判断"},
     "verdicts_title": {"en": "Verdicts so far", "zh": "已有判断"},
     "verdicts_none": {"en": "None yet.", "zh": "暂无。"},
-    "remark_title": {"en": "Remark", "zh": "备注"},
-    "remark_label": {"en": "What others should know about this alert", "zh": "关于此预警，他人应了解的情况"},
-    "remark_send": {"en": "Leave the remark", "zh": "提交备注"},
     "remarks_title": {"en": "Remarks so far", "zh": "已有备注"},
     "decision_": {"en": "risk has not decided yet", "zh": "风险系统尚未处理"},
     "decision_accepted": {"en": "counts", "zh": "已计入"},
@@ -134,4 +117,4 @@ _ALERT: Words = {
     "decision_unknown": {"en": "does not count: risk does not know the alert", "zh": "不计入：风险系统不认识此预警"},
 }
 
-WORDS: Words = {**_SURVEY, **_FORM, **_ALERT}
+WORDS: Words = {**_SURVEY, **_FORM, **JUDGING, **_ALERT}

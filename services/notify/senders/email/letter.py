@@ -36,6 +36,7 @@ def make_letter(message: Outgoing, sender: str, date: datetime) -> bytes:
     letter["Auto-Submitted"] = "auto-generated"
     letter["List-Id"] = f"Tocsin <notify.{domain}>"
     letter.set_content(message.text)
-    letter.add_alternative(message.html, subtype="html")
-    letter.set_boundary(f"tocsin-{message.id}")
+    if message.html:
+        letter.add_alternative(message.html, subtype="html")
+        letter.set_boundary(f"tocsin-{message.id}")
     return letter.as_bytes()

@@ -1,4 +1,4 @@
-"""Feedback's pages in a real browser: the application on loopback, a phone's window, checks that every page passes."""
+"""Pages in a real browser: the application on loopback, a phone's window, checks that every page passes."""
 
 import asyncio
 import contextlib
