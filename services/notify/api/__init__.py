@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from services.notify.api import directory, inbox, messages, silences
+from services.notify.api import directory, inbox, messages, pages, silences
 from services.notify.api.edge import Front
 from services.notify.store.tables import MORGUE
 from shared.runtime.letters import add_dead_letter_routes
@@ -13,7 +13,7 @@ PREFIX = "/notify/v1"
 def make_router(front: Front) -> APIRouter:
     """Return all routes of notify."""
     router = APIRouter(prefix=PREFIX)
-    for part in (directory, silences, messages, inbox):
+    for part in (directory, silences, messages, inbox, pages):
         part.add_routes(router, front)
     add_dead_letter_routes(router, front.database, MORGUE)
     return router
