@@ -12,6 +12,7 @@ from tocsin.commands import (
     books,
     close,
     contacts,
+    dead_letters,
     demo,
     indicators,
     keys,
@@ -50,6 +51,7 @@ app.command("indicators", short_help="Print the series of an indicator.")(indica
 app.add_typer(policy.app, name="policy")
 app.command("precision", short_help="Print how the alerts of each rule were judged.")(precision.precision)
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(verdicts.app, name="verdicts")
 app.add_typer(surveys.app, name="surveys")
 app.add_typer(remarks.app, name="remarks")

@@ -5,7 +5,7 @@ from services.feedback.api.edge import Front
 from services.feedback.handlers import consume
 from services.feedback.handlers.desk import Desk
 from services.feedback.settings import FeedbackSettings
-from services.feedback.store.tables import HOUSE, METADATA
+from services.feedback.store.tables import HOUSE, METADATA, MORGUE
 from services.feedback.workers import workers
 from shared.db.port import Database, Tx
 from shared.events.base import Topic
@@ -15,6 +15,7 @@ from shared.events.intake import BookDayClosed, BookOpened
 from shared.events.risk import AlertRequestDecided, AlertRevised, LoanArrearsCured
 from shared.runtime.bell import Bell
 from shared.runtime.dispatch import by_type
+from shared.runtime.letters import LetterDesk, add_dead_letter_routes
 from shared.runtime.service import Batch, Platform, Service, Subscription
 
 __all__ = ["METADATA", "build"]
@@ -24,13 +25,16 @@ def build(settings: FeedbackSettings, platform: Platform, database: Database) ->
     """Compose feedback on a platform and its own database; opens nothing and asks nothing."""
     invite, relay = Bell(), Bell()
     desk = Desk(platform.partitions, settings.rules())
+    router = make_router(Front(database, platform, settings, settings.links(), desk, relay))
+    subscriptions = _subscriptions(desk, invite)
+    add_dead_letter_routes(router, LetterDesk(database, MORGUE, platform.owner, relay, lambda: subscriptions))
     return Service(
         name="feedback",
-        router=make_router(Front(database, platform, settings, settings.links(), desk, relay)),
+        router=router,
         database=database,
         house=HOUSE,
         wake_relay=relay,
-        subscriptions=_subscriptions(desk, invite),
+        subscriptions=subscriptions,
         workers=workers(database, desk, invite, relay, settings.survey_poll_s),
         publishes=(Topic.FEEDBACK, Topic.FEEDBACK_DEAD_LETTERS),
     )

@@ -17,6 +17,7 @@ from shared.db.port import Database, Tx
 from shared.events.base import Topic
 from shared.log.port import Record
 from shared.runtime.bell import Bell
+from shared.runtime.letters import LetterDesk, add_dead_letter_routes
 from shared.runtime.service import Batch, Platform, Service, Subscription
 
 __all__ = ["METADATA", "build"]
@@ -37,17 +38,20 @@ def build(settings: NotifySettings, platform: Platform, database: Database) -> S
     async def tell(tx: Tx, records: Sequence[Record]) -> None:
         await tell_alerts(tx, records, desk)
 
+    subscriptions = (
+        _subscription(Topic.RISK, tell, composing),
+        _subscription(Topic.FEEDBACK, take_invitations, composing),
+        _subscription(Topic.CONTACTS, take_contacts, composing),
+    )
+    router = make_router(front)
+    add_dead_letter_routes(router, LetterDesk(database, MORGUE, platform.owner, relay, lambda: subscriptions))
     return Service(
         name="notify",
-        router=make_router(front),
+        router=router,
         database=database,
         house=HOUSE,
         wake_relay=relay,
-        subscriptions=(
-            _subscription(Topic.RISK, tell, composing),
-            _subscription(Topic.FEEDBACK, take_invitations, composing),
-            _subscription(Topic.CONTACTS, take_contacts, composing),
-        ),
+        subscriptions=subscriptions,
         workers=make_workers(database, senders, desk, platform.clock, composing, sending),
         publishes=(Topic.NOTIFY, Topic.NOTIFY_DEAD_LETTERS),
     )

@@ -5,9 +5,9 @@ from services.risk.api.edge import Front
 from services.risk.evaluation.requests import decide_requests
 from services.risk.handlers.claim import let_go, take_over
 from services.risk.handlers.fold import Scope, fold_batch
-from services.risk.handlers.letters import keep_dead_letter
+from services.risk.handlers.letters import keep_dead_letter, restore
 from services.risk.settings import RiskSettings
-from services.risk.store.tables import HOUSE, METADATA
+from services.risk.store.tables import HOUSE, METADATA, MORGUE
 from services.risk.workers import evaluator, gauges, housekeeping
 from shared.db.port import Database, Tx
 from shared.events.base import Topic
@@ -15,6 +15,7 @@ from shared.events.feedback import VerdictGiven
 from shared.events.notify import AcknowledgementRequested
 from shared.runtime.bell import Bell
 from shared.runtime.dispatch import Handle, by_type
+from shared.runtime.letters import LetterDesk, add_dead_letter_routes
 from shared.runtime.service import Batch, Platform, Service, Subscription
 
 __all__ = ["METADATA", "build"]
@@ -25,13 +26,19 @@ def build(settings: RiskSettings, platform: Platform, database: Database) -> Ser
     scope = Scope(platform.owner, platform.partitions)
     evaluate, relay = Bell(), Bell()
     moved: set[str] = set()
+    router = make_router(Front(database, platform, settings, scope, evaluate, relay))
+
+    def anew() -> tuple[Subscription, ...]:
+        return _subscriptions(Scope(platform.owner, platform.partitions), evaluate)
+
+    add_dead_letter_routes(router, LetterDesk(database, MORGUE, platform.owner, relay, anew, restore))
     return Service(
         name="risk",
-        router=make_router(Front(database, platform, settings, scope, evaluate, relay)),
+        router=router,
         database=database,
         house=HOUSE,
         wake_relay=relay,
-        subscriptions=(_intake(scope, evaluate), _notify(scope), _feedback(scope)),
+        subscriptions=_subscriptions(scope, evaluate),
         workers=(
             evaluator(database, scope, evaluate, relay, settings.evaluate_poll_s, moved),
             gauges(database, scope, moved, settings.gauge_series),
@@ -39,6 +46,10 @@ def build(settings: RiskSettings, platform: Platform, database: Database) -> Ser
         ),
         publishes=(Topic.RISK, Topic.RISK_DEAD_LETTERS),
     )
+
+
+def _subscriptions(scope: Scope, evaluate: Bell) -> tuple[Subscription, ...]:
+    return (_intake(scope, evaluate), _notify(scope), _feedback(scope))
 
 
 def _intake(scope: Scope, evaluate: Bell) -> Subscription:

@@ -70,3 +70,12 @@ def create_dead_letters(op: Operations) -> None:
         Column("at", BigInteger, nullable=False),
     )
     op.create_index("dead_letter_at", "dead_letter", ["at", "id"])
+
+
+def settle_dead_letters(op: Operations) -> None:
+    """Add to dead letters their record's key, and what became of them."""
+    for name in ("key", "settled_by", "comment"):
+        op.add_column("dead_letter", Column(name, Text, nullable=False, server_default=""))
+    op.add_column("dead_letter", Column("state", Text, nullable=False, server_default="kept"))
+    op.add_column("dead_letter", Column("settled_at", BigInteger, nullable=False, server_default="0"))
+    op.create_index("dead_letter_client", "dead_letter", ["book", "client"])

@@ -10,7 +10,20 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, func, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    func,
+    select,
+    tuple_,
+    update,
+)
 
 from shared.db import outbox
 from shared.db.house import HouseTables
@@ -26,6 +39,9 @@ SAME_ID_OTHER_BODY = "same_id_other_body"
 _BODY_MAX = 512 * 1024
 """Bytes of a poisonous message that its dead letter carries on; the database keeps all of them."""
 _ENCODE = msgspec.json.encode
+_HEADERS = msgspec.json.Decoder(list[tuple[str, str]]).decode
+KEPT, RETRIED, DISMISSED = "kept", "retried", "dismissed"
+_IN_HAND = "in_hand"
 
 
 class DeadLetter(NamedTuple):
@@ -44,6 +60,21 @@ class DeadLetter(NamedTuple):
     body: bytes
     at: int
     """Microseconds since 1970."""
+    key: str
+    """Key of the record."""
+    state: str
+    """`kept`, `retried` or `dismissed`."""
+    settled_by: str
+    settled_at: int
+    comment: str
+
+    @property
+    def record(self) -> Record:
+        """The record as it lay in its topic."""
+        headers = tuple((name, base64.b64decode(value)) for name, value in _HEADERS(self.headers))
+        # Letters from before keys were kept are all of messages that are keyed by client.
+        key = (self.key or self.client).encode()
+        return Record(self.topic, self.partition, self.offset, key, headers, self.body, self.at // 1_000)
 
 
 def dead_letter_table(metadata: MetaData) -> Table:
@@ -63,7 +94,13 @@ def dead_letter_table(metadata: MetaData) -> Table:
         Column("headers", LargeBinary, nullable=False),
         Column("body", LargeBinary, nullable=False),
         Column("at", BigInteger, nullable=False),
+        Column("key", Text, nullable=False),
+        Column("state", Text, nullable=False),
+        Column("settled_by", Text, nullable=False),
+        Column("settled_at", BigInteger, nullable=False),
+        Column("comment", Text, nullable=False),
         Index("dead_letter_at", "at", "id"),
+        Index("dead_letter_client", "book", "client"),
     )
 
 
@@ -77,7 +114,10 @@ class Morgue(NamedTuple):
 
 
 async def bury(tx: Tx, morgue: Morgue, buried: Sequence[tuple[Record, str, str]]) -> list[DeadLetter]:
-    """Keep (record, reason, error's text); return what is kept of each. A letter that is there already stays."""
+    """Keep (record, reason, error's text); return what is kept of each.
+
+    A letter that is there already stays and is told once; one that somebody tried to digest again is kept on.
+    """
     letters: list[DeadLetter] = []
     rows: list[outbox.OutboxRow] = []
     for record, reason, error in buried:
@@ -86,23 +126,53 @@ async def bury(tx: Tx, morgue: Morgue, buried: Sequence[tuple[Record, str, str]]
         letters.append(letter)
         rows.append(_message(morgue, record, envelope, letter, tx))
     if letters:
-        await tx.insert_new(morgue.table, DeadLetter._fields, letters, ("id",))
-        await outbox.put(tx, morgue.house, rows)
+        table = morgue.table
+        new = await tx.insert_new(table, DeadLetter._fields, letters, ("id",))
+        told = [row for row, letter in zip(rows, letters, strict=True) if (letter.id,) in new]
+        await outbox.put(tx, morgue.house, told)
+        known = [letter.id for letter in letters if (letter.id,) not in new]
+        await tx.execute(update(table).where(table.c.id.in_(known), table.c.state == _IN_HAND).values(state=KEPT))
     return letters
 
 
-async def letters_after(tx: Tx, table: Table, book: str | None, after: tuple[int, str], limit: int) -> list[DeadLetter]:
+async def letters_after(
+    tx: Tx, table: Table, book: str | None, state: str | None, after: tuple[int, str], limit: int
+) -> list[DeadLetter]:
     """Return letters in the order in which they were kept, after (at, id)."""
     statement = select(table).where(tuple_(table.c.at, table.c.id) > tuple_(*after))
     if book is not None:
         statement = statement.where(table.c.book == book)
+    if state is not None:
+        statement = statement.where(table.c.state == state)
     rows = await tx.rows(statement.order_by(table.c.at, table.c.id).limit(limit))
     return [DeadLetter(*row) for row in rows]
 
 
-async def count_letters(tx: Tx, table: Table, book: str) -> int:
-    """Return the number of dead letters of a book."""
-    row = await tx.row(select(func.count()).select_from(table).where(table.c.book == book))
+async def letter_with_id(tx: Tx, table: Table, letter: str) -> DeadLetter | None:
+    """Return one letter."""
+    row = await tx.row(select(table).where(table.c.id == letter))
+    return None if row is None else DeadLetter(*row)
+
+
+async def take_letter(tx: Tx, table: Table, letter: str) -> bool:
+    """Take a letter that is kept in hand, to the end of the transaction; False when somebody has settled it."""
+    taken = update(table).where(table.c.id == letter, table.c.state == KEPT).values(state=_IN_HAND)
+    return await tx.execute(taken) == 1
+
+
+async def settle_letter(tx: Tx, table: Table, letter: DeadLetter) -> bool:
+    """Write what became of a letter in hand; False when it was buried again since it was taken."""
+    settled = update(table).where(table.c.id == letter.id, table.c.state == _IN_HAND)
+    values = {name: getattr(letter, name) for name in ("state", "settled_by", "settled_at", "comment")}
+    return await tx.execute(settled.values(**values)) == 1
+
+
+async def count_letters(tx: Tx, table: Table, book: str, client: str | None = None) -> int:
+    """Return the number of dead letters of a book, or of one client of it, that nobody has settled."""
+    statement = select(func.count()).select_from(table).where(table.c.book == book, table.c.state == KEPT)
+    if client is not None:
+        statement = statement.where(table.c.client == client)
+    row = await tx.row(statement)
     return 0 if row is None else int(row[0])
 
 
@@ -132,6 +202,11 @@ def _letter(record: Record, envelope: Envelope | None, why: tuple[str, str], at_
         _ENCODE([(name, base64.b64encode(value).decode()) for name, value in record.headers]),
         record.value,
         at_us,
+        record.key.decode(errors="replace"),
+        KEPT,
+        "",
+        0,
+        "",
     )
 
 

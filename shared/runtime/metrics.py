@@ -28,6 +28,7 @@ LAG_SECONDS = Gauge(
 FENCED = Counter("tocsin_consumer_fenced_total", "Batches refused because another owner moved on", ["service", "topic"])
 RETRIES = Counter("tocsin_consumer_retries_total", "Batches tried again after a passing fault", ["service", "topic"])
 SKIPPED = Counter("tocsin_consumer_skipped_total", "Records of types meant for others", ["service", "topic"])
+LETTERS_SETTLED = Counter("tocsin_dead_letters_settled_total", "Dead letters retried, dismissed", ["service", "state"])
 DEAD_LETTERS = Counter("tocsin_consumer_dead_letters_total", "Records put aside as poison", ["service", "topic"])
 SENT = Counter("tocsin_relay_sent_total", "Outbox rows handed to the log", ["service", "topic"])
 SEND_FAILURES = Counter("tocsin_relay_failures_total", "Sends that were not confirmed", ["service", "topic"])

@@ -30,6 +30,7 @@ RIGHTS: dict[str, str] = {
     "feedback:read": "see verdicts, surveys, answers and remarks",
     "feedback:write": "give verdicts and leave remarks",
     "dead-letters:read": "see messages that a service could not digest",
+    "dead-letters:write": "retry and dismiss messages that a service could not digest",
     "metrics:read": "scrape metrics",
 }
 """Right -> what it allows. Routes with a public right need no key."""

@@ -173,6 +173,14 @@ def test_an_alert_is_listed_shown_and_acknowledged(served: Served, small_auto: l
     assert missing.code == 1
 
 
+def test_dead_letters_are_listed_and_one_that_is_not_there_is_refused(served: Served) -> None:
+    assert served.run("dead-letters", "list").out.strip() == "There is no dead letter."
+    assert served.run("dead-letters", "list", "--json").json() == []
+    for command in (("retry", "0" * 32), ("dismiss", "0" * 32, "--reason", "none", "--service", "notify")):
+        refused = served.run("dead-letters", *command)
+        assert (refused.code, "No such dead-letter" in refused.err) == (1, True)
+
+
 def test_an_absurd_forecast_is_listed_with_its_reason_and_dismissed(served: Served, tmp_path: Path) -> None:
     files = write_projects(tmp_path, [{"forecast_completion": "2301-05-01"}, {"reported": "2014-05-01"}])
     ran = served.run("replay", "--profile", "nyc_projects", *files, "--json").json()

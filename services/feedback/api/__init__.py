@@ -4,8 +4,6 @@ from fastapi import APIRouter
 
 from services.feedback.api import alert_pages, remarks, survey_pages, surveys, verdicts
 from services.feedback.api.edge import Front
-from services.feedback.store.tables import MORGUE
-from shared.runtime.letters import add_dead_letter_routes
 
 PREFIX = "/feedback/v1"
 
@@ -15,5 +13,4 @@ def make_router(front: Front) -> APIRouter:
     router = APIRouter(prefix=PREFIX)
     for part in (verdicts, surveys, remarks, survey_pages, alert_pages):
         part.add_routes(router, front)
-    add_dead_letter_routes(router, front.database, MORGUE)
     return router

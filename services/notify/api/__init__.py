@@ -4,8 +4,6 @@ from fastapi import APIRouter
 
 from services.notify.api import directory, inbox, messages, pages, silences
 from services.notify.api.edge import Front
-from services.notify.store.tables import MORGUE
-from shared.runtime.letters import add_dead_letter_routes
 
 PREFIX = "/notify/v1"
 
@@ -15,5 +13,4 @@ def make_router(front: Front) -> APIRouter:
     router = APIRouter(prefix=PREFIX)
     for part in (directory, silences, messages, inbox, pages):
         part.add_routes(router, front)
-    add_dead_letter_routes(router, front.database, MORGUE)
     return router

@@ -4,8 +4,6 @@ from fastapi import APIRouter
 
 from services.risk.api import alerts, books, clients, feed, indicators, loans, policies, precision, projects
 from services.risk.api.edge import Front
-from services.risk.store.tables import MORGUE
-from shared.runtime.letters import add_dead_letter_routes
 
 PREFIX = "/risk/v1"
 
@@ -15,5 +13,4 @@ def make_router(front: Front) -> APIRouter:
     router = APIRouter(prefix=PREFIX)
     for part in (books, indicators, alerts, feed, loans, clients, projects, policies, precision):
         part.add_routes(router, front)
-    add_dead_letter_routes(router, front.database, MORGUE)
     return router

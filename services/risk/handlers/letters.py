@@ -6,7 +6,7 @@ from services.risk.handlers.arrivals import Arrival
 from services.risk.handlers.clients import NO_MOVES
 from services.risk.store import subjects
 from services.risk.store.tables import MORGUE
-from shared.db.letters import SAME_ID_OTHER_BODY, UNDIGESTIBLE, bury
+from shared.db.letters import SAME_ID_OTHER_BODY, UNDIGESTIBLE, DeadLetter, bury, count_letters
 from shared.db.port import Tx
 from shared.log.port import Record
 
@@ -14,6 +14,12 @@ from shared.log.port import Record
 async def keep_dead_letter(tx: Tx, record: Record, error: str) -> None:
     """Keep a record that cannot be folded even alone, with the error's text."""
     await _bury(tx, [(record, UNDIGESTIBLE, error)])
+
+
+async def restore(tx: Tx, letter: DeadLetter) -> None:
+    """Take the client's mark back once none of its messages is missing any more."""
+    if letter.client and not await count_letters(tx, MORGUE.table, letter.book, letter.client):
+        await subjects.restore_client(tx, letter.book, letter.client)
 
 
 async def bury_conflicts(tx: Tx, arrivals: Sequence[Arrival]) -> None:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from alembic.operations import Operations
 
-from shared.db.house_revisions import create_dead_letters, create_house
+from shared.db.house_revisions import create_dead_letters, create_house, settle_dead_letters
 
 revision = "0001"
 down_revision = None
@@ -17,6 +17,7 @@ def upgrade() -> None:
     operations = cast("Operations", op)
     create_house(operations)
     create_dead_letters(operations)
+    settle_dead_letters(operations)
     _known()
     _verdicts()
     _surveys()

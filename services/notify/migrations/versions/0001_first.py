@@ -6,7 +6,7 @@ from alembic import op
 from alembic.operations import Operations
 from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary, PrimaryKeyConstraint, Text
 
-from shared.db.house_revisions import create_dead_letters, create_house
+from shared.db.house_revisions import create_dead_letters, create_house, settle_dead_letters
 
 revision = "0001"
 down_revision = None
@@ -17,6 +17,7 @@ def upgrade() -> None:
     operations = cast("Operations", op)
     create_house(operations)
     create_dead_letters(operations)
+    settle_dead_letters(operations)
     _create_alerts()
     _create_people()
     _create_notices()

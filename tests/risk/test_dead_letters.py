@@ -1,0 +1,139 @@
+"""Dead letters over HTTP: tried again once their cause is gone, dismissed with a reason, and the client made whole."""
+
+from datetime import date
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from services.risk.handlers.letters import keep_dead_letter
+from services.risk.store.tables import COUNTER, DEAD_LETTER, HOUSE, LEDGER
+from shared.db import positions
+from shared.db.letters import DeadLetter
+from shared.events import facts
+from shared.log.port import Record
+from shared.runtime.service import Poison
+from tests.risk.feed import AnyDatabase, Feed, disburse, fold_one, register, repay, rows_of, settle, small_book
+from tests.risk.front import RISK, get
+from tests.risk.truth import assert_true
+
+ME = {"by": "operator-1"}
+
+
+async def bury(database: AnyDatabase, record: Record, error: str = "Poison: …") -> str:
+    """Keep a record as the consumer does when it cannot be digested; returns the letter's id."""
+    async with database.transaction() as tx:
+        await keep_dead_letter(tx, record, error)
+        claim = await positions.claim(tx, HOUSE, "risk", record.topic, record.partition, "owner")
+        assert await positions.advance(
+            tx, HOUSE, "risk", record.topic, record.partition, claim.epoch, claim.next_offset, record.offset + 1
+        )
+    (letter,) = await rows_of(database, select(DEAD_LETTER.c.id).where(DEAD_LETTER.c.state == "kept"))
+    return str(letter.id)
+
+
+async def letters(client: httpx.AsyncClient, **query: Any) -> list[dict[str, Any]]:
+    """The letters that a list shows."""
+    items: list[dict[str, Any]] = (await get(client, "/dead-letters", **query))["items"]
+    return items
+
+
+async def settle_letter(client: httpx.AsyncClient, letter: str, how: str, body: dict[str, str]) -> httpx.Response:
+    """Retry or dismiss a letter."""
+    return await client.post(f"{RISK}/dead-letters/{letter}/{how}", json=body)
+
+
+async def test_a_letter_is_digested_once_its_cause_is_gone(database: AnyDatabase, client: httpx.AsyncClient) -> None:
+    early = Feed()
+    register(early, "c1")
+    (batch,) = early.pending()
+    with pytest.raises(Poison, match="not known in this lane"):
+        await fold_one(database, batch)
+    letter = await bury(database, batch.records[0])
+    assert [one["state"] for one in await letters(client)] == ["kept"]
+    refused = await settle_letter(client, letter, "retry", ME)
+    assert (refused.status_code, "not known in this lane" in refused.json()["detail"]) == (409, True)
+    assert [one["id"] for one in await letters(client, state="kept")] == [letter], "it stays where it is"
+
+    feed = Feed()
+    feed.open_book()
+    disburse(feed, "l1", "c1")
+    await settle(database, feed)
+    assert (await get(client, "/clients/c1", book="auto"))["degraded"] is True
+    done = await settle_letter(client, letter, "retry", ME)
+    assert (done.status_code, done.json()["state"], done.json()["settled_by"]) == (200, "retried", "operator-1")
+    assert (await get(client, "/clients/c1", book="auto"))["degraded"] is False
+    assert (await get(client, "/loans/l1", book="auto"))["attributes"] == {"region": "TX"}
+    assert len(await rows_of(database, select(LEDGER.c.event_id))) == 2
+    await assert_true(database)
+    assert await letters(client, state="kept") == []
+    assert (await get(client, "/books/auto"))["dead_letters"] == 0
+    assert (await settle_letter(client, letter, "retry", ME)).status_code == 409
+    assert (await settle_letter(client, letter, "dismissal", {**ME, "reason": "too late"})).status_code == 409
+
+
+async def test_the_owner_of_the_partition_is_fenced_by_a_retry_and_only_by_one_that_counts(
+    database: AnyDatabase, client: httpx.AsyncClient
+) -> None:
+    feed = Feed()
+    register(feed, "c1")
+    (batch,) = feed.pending()
+    letter = await bury(database, batch.records[0])
+    place = ("risk", batch.topic, batch.partition)
+
+    async def moves(epoch: int, offset: int) -> bool:
+        async with database.transaction() as tx:
+            return await positions.advance(tx, HOUSE, *place, epoch, offset, offset + 1)
+
+    assert (await settle_letter(client, letter, "retry", ME)).status_code == 409
+    assert await moves(1, 1), "nothing has changed for the owner"
+    opening = Feed()
+    opening.open_book()
+    await settle(database, opening)
+    assert (await settle_letter(client, letter, "retry", ME)).status_code == 200
+    assert not await moves(1, 2), "what the owner may have in memory does not count any more"
+
+
+async def test_another_body_under_a_known_id_can_only_be_dismissed(
+    database: AnyDatabase, client: httpx.AsyncClient
+) -> None:
+    feed = Feed()
+    small_book(feed)
+    repay(feed, "l1", "c1", "2020-02-15")
+    await settle(database, feed)
+    before = await rows_of(database, select(COUNTER))
+    for amount in ("1.00", "2.00"):
+        repay(feed, "l1", "c1", "2020-02-15", amount=amount)
+    await settle(database, feed)
+    first, second = await letters(client, book="auto")
+    again = await settle_letter(client, first["id"], "retry", ME)
+    assert (again.status_code, again.json()["detail"]) == (409, "the ledger has another body under the same id")
+    for letter, degraded in ((first, True), (second, False)):
+        done = await settle_letter(client, letter["id"], "dismissal", {**ME, "reason": "sent twice"})
+        assert (done.status_code, done.json()["comment"]) == (200, "sent twice")
+        assert (await get(client, "/clients/c1", book="auto"))["degraded"] is degraded, "both must be settled"
+    assert [(one["state"], one["comment"]) for one in await letters(client)] == [("dismissed", "sent twice")] * 2
+    assert await rows_of(database, select(COUNTER)) == before
+
+
+async def test_bad_requests_about_letters(database: AnyDatabase, client: httpx.AsyncClient) -> None:
+    assert (await settle_letter(client, "0" * 32, "retry", ME)).status_code == 404
+    assert (await settle_letter(client, "0" * 32, "dismissal", {**ME, "reason": "x"})).status_code == 404
+    wrong: dict[str, list[dict[str, str]]] = {"retry": [{}, {**ME, "x": "y"}], "dismissal": [ME, {**ME, "reason": ""}]}
+    for path, body in ((path, body) for path, bodies in wrong.items() for body in bodies):
+        assert (await settle_letter(client, "0" * 32, path, body)).status_code == 422
+    assert (await settle_letter(client, "x", "retry", ME)).status_code == 422
+    elsewhere = Record("tocsin.elsewhere", 0, 0, b"k", (), b"", 0)
+    letter = await bury(database, elsewhere)
+    gone = await settle_letter(client, letter, "retry", ME)
+    assert (gone.status_code, gone.json()["title"]) == (409, "The topic is not read any more")
+
+
+async def test_a_letter_keeps_its_record_as_it_lay(database: AnyDatabase) -> None:
+    feed = Feed()
+    fact = facts.LoanChargedOff(book="auto", value_date=date(2020, 3, 1), loan="l1")
+    record = feed.fact(fact, "c1", "off")
+    await bury(database, record)
+    (row,) = await rows_of(database, select(DEAD_LETTER))
+    assert DeadLetter(*row).record._replace(timestamp_ms=0) == record
