@@ -34,6 +34,11 @@ from shared.security.rights import requires
 
 _SECRETS_MOST = 5
 _YAML = "application/yaml"
+_EXAMPLE = """people:
+  anna: {name: Anna Weber, roles: [credit_officer], email: anna@bank.example}
+routes:
+  all: {owner: true, channels: [email, inbox]}
+"""
 
 
 class _Meta(BaseModel):
@@ -100,7 +105,7 @@ class Removed(BaseModel):
 class NewSecret(BaseModel):
     """A secret to come before those that an endpoint has."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"keep": 1}]})
 
     keep: int = Field(default=1, ge=0, lt=_SECRETS_MOST, description="How many of the older secrets go on signing")
 
@@ -299,7 +304,12 @@ def _add_provisioning(router: APIRouter, front: Front) -> None:
         tags=["people"],
         dependencies=[requires("people:write")],
         responses=answers(400, 401, 403, 413, 415, 422, 503),
-        openapi_extra={"requestBody": {"required": True, "content": {_YAML: {"schema": {"type": "string"}}}}},
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {_YAML: {"schema": {"type": "string"}, "example": _EXAMPLE}},
+            }
+        },
     )
     async def apply_file(request: Request) -> Applied:
         """Bring everything that came from a file to what this file says (YAML); applied twice it changes nothing.

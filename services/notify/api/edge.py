@@ -21,8 +21,8 @@ HASH_PATTERN = r"^[0-9a-f]{32}$"
 _LAST_US = 253_402_300_799_000_000
 """The end of the year 9999: a forged cursor names no later moment."""
 
-EntryId = Annotated[str, Path(alias="id", pattern=ID_PATTERN)]
-HashId = Annotated[str, Path(alias="id", pattern=HASH_PATTERN)]
+EntryId = Annotated[str, Path(alias="id", pattern=ID_PATTERN, description="Id of the entry")]
+HashId = Annotated[str, Path(alias="id", pattern=HASH_PATTERN, description="32 hexadecimal digits")]
 IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=100, description="`ETag` that was seen")]
 
 
@@ -50,7 +50,9 @@ class Front:
 class By(BaseModel):
     """Who asks for something, and what they want to say."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"by": "anna", "comment": "the mail server is well again"}]}
+    )
 
     by: str = Field(pattern=NAME_PATTERN, description="Id of the person, no name")
     comment: str = Field(default="", max_length=1_000, pattern=TEXT_PATTERN)

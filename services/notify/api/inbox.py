@@ -41,7 +41,7 @@ MessagePath = Annotated[str, Path(pattern=HASH_PATTERN, description="Id of the m
 class Taking(BaseModel):
     """That a person has seen alerts and takes them on."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"comment": "I call the branch today"}]})
 
     alert: str | None = Field(default=None, pattern=HASH_PATTERN, description="One of the message's; absent: all")
     comment: str = Field(default="", max_length=1_000, pattern=TEXT_PATTERN)

@@ -54,11 +54,13 @@ def add_routes(router: APIRouter, front: Front) -> None:
 def _add_reads(router: APIRouter, front: Front) -> None:
     @router.get("/messages", tags=["messages"], dependencies=[requires("messages:read")], responses=READS)
     async def list_messages(
-        state: Annotated[MessageState | None, Query()] = None,
-        channel: Annotated[Channel | None, Query()] = None,
-        purpose: Annotated[Purpose | None, Query()] = None,
-        audience: Annotated[str | None, Query(pattern="^(staff|client)$")] = None,
-        recipient: Annotated[str | None, Query(pattern=_RECIPIENT)] = None,
+        state: Annotated[MessageState | None, Query(description="Only in this state")] = None,
+        channel: Annotated[Channel | None, Query(description="Only over this channel")] = None,
+        purpose: Annotated[Purpose | None, Query(description="Only for this purpose")] = None,
+        audience: Annotated[str | None, Query(pattern="^(staff|client)$", description="staff or client")] = None,
+        recipient: Annotated[
+            str | None, Query(pattern=_RECIPIENT, description="Person, endpoint, or `book/client`")
+        ] = None,
         alert: Annotated[str | None, Query(pattern=HASH_PATTERN, description="Those that tell of this alert")] = None,
         cursor: CursorText = None,
         limit: Limit = 100,
@@ -92,7 +94,7 @@ def _add_held(router: APIRouter, front: Front) -> None:
     @router.get("/held", tags=["messages"], dependencies=[requires("messages:read")], responses=READS)
     async def list_held(
         state: Annotated[NoticeState | None, Query(description="waiting, held or dropped")] = None,
-        reason: Annotated[NoticeReason | None, Query()] = None,
+        reason: Annotated[NoticeReason | None, Query(description="Only for this reason")] = None,
         cursor: CursorText = None,
         limit: Limit = 100,
     ) -> HeldPage:

@@ -34,7 +34,19 @@ from shared.security.rights import requires
 class SilenceAsked(BaseModel):
     """A silence to begin."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "match": {"books": ["auto"], "segments": ["region=TX"]},
+                    "ends_at": "2030-01-31T18:00:00Z",
+                    "author": "anna",
+                    "comment": "Floods: payments come late, agreed with the branch",
+                }
+            ]
+        },
+    )
 
     match: SilenceMatch
     ends_at: AwareDatetime = Field(description="RFC 3339 time at which it is over")

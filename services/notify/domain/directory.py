@@ -100,6 +100,21 @@ class Hours(Shape):
 class Person(Shape):
     """Somebody of the lender's staff."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Anna Weber",
+                    "language": "en",
+                    "roles": ["credit_officer"],
+                    "email": "anna@bank.example",
+                    "time_zone": "Europe/Berlin",
+                    "hours": {"days": ["mon", "tue", "wed", "thu", "fri"], "from": "09:00", "to": "17:00"},
+                }
+            ]
+        }
+    )
+
     name: Annotated[str, StringConstraints(max_length=100, pattern=_LINE)] = ""
     language: Literal["en", "zh"] = "en"
     roles: Words = Field(default=(), description="Owner roles of policies that this person answers for")
@@ -112,12 +127,25 @@ class Person(Shape):
 class Team(Shape):
     """Several people under one name."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Credit desk", "members": ["anna", "bo"]}]})
+
     name: Annotated[str, StringConstraints(max_length=100, pattern=_LINE)] = ""
     members: Ids = ()
 
 
 class Endpoint(Shape):
     """A receiver of webhooks."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "url": "https://chat.bank.example/hooks/risk",
+                    "secrets": ["whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="],
+                }
+            ]
+        }
+    )
 
     url: Annotated[str, StringConstraints(max_length=2_000, pattern=_URL)]
     secrets: Annotated[
@@ -152,6 +180,20 @@ class Match(Shape):
 
 class Route(Shape):
     """To whom alerts go that match. All routes that match apply, in their order, up to one that says `last`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "order": 10,
+                    "match": {"levels": ["red"], "books": ["auto"]},
+                    "teams": ["desk"],
+                    "owner": True,
+                    "channels": ["email", "inbox"],
+                }
+            ]
+        }
+    )
 
     order: int = Field(default=100, ge=0, le=1_000_000, description="Lower is looked at earlier; then by id")
     match: Match = Match()
