@@ -26,13 +26,13 @@ from services.notify.store.contacts import Contact
 from services.notify.store.directory import read_directory
 from services.notify.store.messages import MessageRow
 from services.notify.store.notices import NoticeRow
-from services.notify.wording import Language, WordingFailed
+from services.notify.wording import Audience, Language, WordingFailed
 from shared.db.port import Tx
 from shared.events.feedback import SurveyInvited
 from shared.events.risk import AlertRevised
 
-RECIPIENTS_MOST = 50
-NOTICES_MOST = 25_000
+RECIPIENTS_MOST = 10
+NOTICES_MOST = 10_000
 _SLICE = 25
 """Notices put into words before others get a turn."""
 
@@ -112,10 +112,11 @@ async def put_into_words(work: Work, desk: Desk) -> Composed:
             continue
         content = AlertContent(notices=await _told(work, one, desk), recipient_name=recipient.name)
         deadline = work.now + timedelta(hours=desk.settings.send_age_h)
-        written.append((_message(one, "staff", recipient, content, deadline, work, desk), [n.id for n in one.notices]))
+        message = await _message(one, "staff", recipient, content, deadline, work, desk)
+        written.append((message, [notice.id for notice in one.notices]))
     for notice in due:
         if notice.purpose is Purpose.SURVEY:
-            invited = _invite(work, notice, desk)
+            invited = await _invite(work, notice, desk)
             if isinstance(invited, HeldBack):
                 held.append(invited)
             else:
@@ -192,7 +193,7 @@ async def _told(work: Work, one: Group, desk: Desk) -> tuple[Notice, ...]:
     return tuple(told)
 
 
-def _invite(work: Work, due: Due, desk: Desk) -> MessageRow | HeldBack:
+async def _invite(work: Work, due: Due, desk: Desk) -> MessageRow | HeldBack:
     """Return the invitation of a client, or why it cannot go."""
     survey, contact = work.surveys[due.subject], work.contacts.get(due.address.recipient, Contact(0, None))
     if work.now >= survey.expires_at:
@@ -214,7 +215,7 @@ def _invite(work: Work, due: Due, desk: Desk) -> MessageRow | HeldBack:
     alone = Group(due.id, due.address, due.purpose, [due])
     recipient = Recipient(Channel.EMAIL, reached.address, contact.put.name, contact.put.language)
     deadline = min(survey.expires_at, work.now + timedelta(hours=desk.settings.send_age_h))
-    return _message(alone, "client", recipient, content, deadline, work, desk)
+    return await _message(alone, "client", recipient, content, deadline, work, desk)
 
 
 def _reach(contact: Contact) -> Reach:
@@ -224,9 +225,9 @@ def _reach(contact: Contact) -> Reach:
     return reach(True, addresses, [Agreed(one.channel, one.purpose, one.given) for one in contact.put.consents])
 
 
-def _message(
+async def _message(
     one: Group,
-    audience: str,
+    audience: Audience,
     recipient: Recipient,
     content: AlertContent | SurveyContent,
     deadline: datetime,
@@ -237,7 +238,8 @@ def _message(
     language: Language = "zh" if recipient.language == "zh" else "en"
     failed = ""
     try:
-        written = desk.words.write(one.purpose, "client" if audience == "client" else "staff", language, content)
+        # In a thread: a large burst takes tens of milliseconds, in which others want a turn.
+        written = await asyncio.to_thread(desk.words.write, one.purpose, audience, language, content)
         subject, text, html = written.subject, written.text, written.html
         template, version = written.template, written.version
     except WordingFailed as error:

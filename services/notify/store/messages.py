@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import func, literal, select, tuple_, update
 
 from services.notify.domain.reasons import EndReason
 from services.notify.domain.retrying import MessageState
 from services.notify.store.tables import ATTEMPT, MESSAGE, NOTICE
 from shared.db.among import among
+from shared.db.columns import Moment
 from shared.db.port import Tx
 
 _M = MESSAGE.c
@@ -86,7 +87,7 @@ async def messages_before(
     tx: Tx, wanted: Wanted, before: tuple[datetime, str], limit: int, alert: str | None = None
 ) -> list[MessageRow]:
     """Return messages, the newest first, before a place; with `alert` those that tell of it."""
-    where = [tuple_(_M.created_at, _M.id) < tuple_(*before)]
+    where = [tuple_(_M.created_at, _M.id) < tuple_(literal(before[0], Moment()), before[1])]
     where += [_M[name] == value for name, value in wanted._asdict().items() if value is not None]
     if alert is not None:
         where.append(_M.id.in_(select(NOTICE.c.message).where(NOTICE.c.subject == alert)))

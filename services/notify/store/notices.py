@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import and_, func, or_, select, tuple_, update
+from sqlalchemy import and_, func, literal, or_, select, tuple_, update
 
 from services.notify.domain.directory import Address, Channel, RecipientKind
 from services.notify.domain.planning import NoticeState
 from services.notify.domain.reasons import NoticeReason
 from services.notify.store.tables import NOTICE, REMINDER
 from shared.db.among import among
+from shared.db.columns import Moment
 from shared.db.port import Tx
 
 _N = NOTICE.c
@@ -162,7 +163,7 @@ async def held_back(
     tx: Tx, after: tuple[datetime, str], limit: int, state: str | None, reason: str | None
 ) -> list[NoticeRow]:
     """Return notices that wait, are held or were dropped, in the order in which they were made."""
-    where = [_HELD_BACK, tuple_(_N.created_at, _N.id) > tuple_(*after)]
+    where = [_HELD_BACK, tuple_(_N.created_at, _N.id) > tuple_(literal(after[0], Moment()), after[1])]
     where += [column == value for column, value in ((_N.state, state), (_N.reason, reason)) if value is not None]
     rows = await tx.rows(select(NOTICE).where(*where).order_by(_N.created_at, _N.id).limit(limit))
     return [NoticeRow(*row) for row in rows]

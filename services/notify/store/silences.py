@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import literal, select, tuple_, update
 
 from services.notify.domain.silences import Silence, SilenceMatch
 from services.notify.store.tables import SILENCE
+from shared.db.columns import Moment
 from shared.db.port import AnyRow, Tx
 
 
@@ -28,7 +29,7 @@ async def silences_after(
 ) -> list[Silence]:
     """Return silences by when they end, after a place; only those that end later than a moment if one is given."""
     columns = SILENCE.c
-    where = [tuple_(columns.ends_at, columns.id) > tuple_(*place)]
+    where = [tuple_(columns.ends_at, columns.id) > tuple_(literal(place[0], Moment()), place[1])]
     if ending_after is not None:
         where.append(columns.ends_at > ending_after)
     rows = await tx.rows(select(SILENCE).where(*where).order_by(columns.ends_at, columns.id).limit(limit))
