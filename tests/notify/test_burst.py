@@ -1,4 +1,4 @@
-"""A burst: everybody is told of every alert once, in few messages. Smaller than 1,000 alerts to 50 people, to be quick."""
+"""A burst: everybody is told of every alert once, in few messages. Less than it can do, so as to be quick."""
 
 from services.notify.domain.grouping import GROUP_MOST
 from shared.kernel.ids import hashed_id
