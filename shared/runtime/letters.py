@@ -93,13 +93,15 @@ class Retry(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    by: str = Field(pattern=NAME_PATTERN, description="Id of the person, no name")
+    by: str = Field(pattern=NAME_PATTERN, description="Id of the person, no name", examples=["operator-1"])
 
 
 class Dismissal(Retry):
     """Who dismisses a letter, and why."""
 
-    reason: str = Field(min_length=1, max_length=1_000, pattern=TEXT_PATTERN)
+    reason: str = Field(
+        min_length=1, max_length=1_000, pattern=TEXT_PATTERN, examples=["sent twice by the core system"]
+    )
 
 
 def add_dead_letter_routes(router: APIRouter, desk: LetterDesk) -> None:
