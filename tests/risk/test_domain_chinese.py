@@ -135,7 +135,7 @@ def test_what_changes_the_past_has_a_name_in_both_languages() -> None:
 
 def test_an_explanation_carries_the_last_periods_with_their_levels() -> None:
     telling = Telling()
-    telling.tell(observed([*LAST_MONTHS[:4], ("2020-06", 0, 0)]))
+    telling.tell(observed([("2020-01", 0, 0), *LAST_MONTHS[:4], ("2020-06", 0, 0)]))
     first, last = telling.explained[0], telling.explained[-1]
     assert [(one.period, one.level) for one in first.series] == [
         ("2020-02", "none"),
@@ -149,5 +149,6 @@ def test_an_explanation_carries_the_last_periods_with_their_levels() -> None:
     telling = Telling()
     telling.tell(observed([*months, ("2020-01", 90, 100)]))
     [only] = telling.explained
+    assert only.series[-1].value == 0.9
     assert len(only.series) == SERIES_PERIODS
     assert (only.series[0].period, only.series[-1].period) == ("2018-02", "2020-01")

@@ -118,7 +118,6 @@ async def test_missed_payments_ring_at_the_close_and_name_their_segments(databas
     assert message.sentence_zh.startswith("2020-03 账簿 auto 的未按期还款率为 40.0%（4/10 笔贷款）")
     assert message.acknowledge_within_h == 4.0
     assert [(one["period"], one["value"], one["level"]) for one in message.explanation["series"]] == [
-        ("2020-01", None, "none"),
         ("2020-02", 0.0, "none"),
         ("2020-03", 0.4, "amber"),
     ]

@@ -3,7 +3,6 @@
 `sentence.py` says it in words; both are kept with each revision, so that an officer can defend a warning later.
 """
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -17,7 +16,7 @@ from services.risk.domain.revision import Change
 from shared.kernel.days import Day, format_day
 
 SERIES_PERIODS = 24
-"""How many periods up to that of the revision are told with their values."""
+"""How many periods with a value, up to that of the revision, are told."""
 
 SEGMENTS_NAMED = 5
 """How many driving segments are named one by one; the others are summed."""
@@ -110,7 +109,7 @@ class PeriodSaid(msgspec.Struct, frozen=True):
 
     period: str
     as_of: str
-    value: float | None
+    value: float
     numerator: int
     denominator: int
     level: str
@@ -249,20 +248,21 @@ def explain(cause: Cause, change: Change, rule: Rule, circumstances: Circumstanc
 
 
 def _series(kind: PeriodKind, period: int, circumstances: Circumstances) -> tuple[PeriodSaid, ...]:
-    """Return the last periods up to one, with their levels."""
-    until = bisect_right(circumstances.observations, period, key=lambda seen: seen.period)
+    """Return the last periods up to one that have a value, with their levels; the rating skips the others, too."""
+    past = (seen for seen in circumstances.observations if seen.period <= period)
+    valued = [(seen, seen.value) for seen in past if seen.value is not None]
     rated = circumstances.rated
     return tuple(
         PeriodSaid(
             kind.text(seen.period),
             format_day(seen.as_of),
-            seen.value,
+            value,
             seen.numerator,
             seen.denominator,
             (rated[seen.period].level if seen.period in rated else Level.NONE).value,
             seen.final,
         )
-        for seen in circumstances.observations[max(0, until - SERIES_PERIODS) : until]
+        for seen, value in valued[-SERIES_PERIODS:]
     )
 
 
