@@ -23,6 +23,7 @@ from tocsin.commands import (
     replay,
     serve,
     surveys,
+    templates,
     verdicts,
     version,
 )
@@ -55,6 +56,7 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(verdicts.app, name="verdicts")
 app.add_typer(surveys.app, name="surveys")
 app.add_typer(remarks.app, name="remarks")
+app.add_typer(templates.app, name="templates")
 app.add_typer(keys.app, name="keys")
 app.add_typer(admin.app, name="admin")
 app.command("version")(version.version)

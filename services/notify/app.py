@@ -28,12 +28,10 @@ Take = Callable[[Tx, Sequence[Record]], Awaitable[None]]
 def build(settings: NotifySettings, platform: Platform, database: Database) -> Service:
     """Compose notify on a platform and its own database; asks nothing of anybody."""
     relay, composing = Bell(), Bell()
-    links, senders = settings.links(), open_senders(settings)
+    links, senders, wordings = settings.links(), open_senders(settings), Wordings(settings.template_dir)
     sending = {channel: Bell() for channel in senders}
-    desk = Desk(
-        settings, links, Wordings(settings.template_dir), platform.owner, platform.partitions, frozenset(senders)
-    )
-    front = Front(database, platform, settings, links, relay, desk, composing, tuple(sending.values()))
+    desk = Desk(settings, links, wordings, platform.owner, platform.partitions, frozenset(senders))
+    front = Front(database, platform, settings, links, relay, desk, wordings, composing, tuple(sending.values()))
 
     async def tell(tx: Tx, records: Sequence[Record]) -> None:
         await tell_alerts(tx, records, desk)

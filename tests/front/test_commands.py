@@ -225,3 +225,16 @@ def test_exit_codes_and_what_is_said(served: Served, arguments: tuple[str, ...],
     ran = served.run(*arguments)
     assert ran.code == code
     assert said in ran.out + ran.err
+
+
+def test_templates_are_listed_and_previewed(served: Served, tmp_path: Path) -> None:
+    assert "staff/opened.zh" in served.run("templates", "list").out
+    assert len(served.run("templates", "list", "--json").json()) == 16
+    shown = served.run("templates", "preview", "worsened", "--language", "zh", "--notices", 2).out
+    assert "升级为红色预警" in shown
+    own = tmp_path / "own.j2"
+    own.write_text('{# version: 2 #}{% extends "layout" %}{% block subject %}Mine{% endblock %}')
+    assert "<title>Mine</title>" in served.run("templates", "preview", "opened", "--file", own, "--html").out
+    own.write_text("{# version: 2 #}{% include 'x' %}")
+    refused = served.run("templates", "preview", "opened", "--file", own)
+    assert (refused.code, "Include is not part of the language" in refused.err) == (1, True)

@@ -124,7 +124,7 @@ class _Teller:
             level_word=say(f"level_{level}"),
             state=say(f"state_{latest.state}"),
             provisional=latest.provisional,
-            sentence=(latest.sentence_zh if self.language == "zh" else "") or latest.sentence,
+            sentence=self._sentence(latest),
             notes=notes,
             facts=self._facts(),
             chart=self._chart(),
@@ -145,16 +145,19 @@ class _Teller:
     def points(self, value: float) -> str:
         return self.say("points", number=f"{value * 100:+.1f}".replace("-", "\u2212"))
 
-    def of(self, numerator: int | None, denominator: int | None) -> str:
+    def of(self, numerator: int | None, denominator: int | None, unit: bool = True) -> str:
         """Return what a rate is made of: counts with what they count, or amounts with their currency."""
         if numerator is None or not denominator:
             return ""
-        if self._amounts:
-            unit = self.explained.currency
-        else:
-            unit = self.say(f"counted_{self.explained.counted}") if f"counted_{self.explained.counted}" in WORDS else ""
-        said = self.say("of", numerator=self._number(numerator), denominator=self._number(denominator), unit=unit)
+        named = self._unit() if unit else ""
+        said = self.say("of", numerator=self._number(numerator), denominator=self._number(denominator), unit=named)
         return said.strip()
+
+    def _unit(self) -> str:
+        if self._amounts:
+            return self.explained.currency
+        counted = f"counted_{self.explained.counted}"
+        return self.say(counted) if counted in WORDS else ""
 
     @property
     def _amounts(self) -> bool:
@@ -164,6 +167,10 @@ class _Teller:
         if self._amounts if amounts is None else amounts:
             return grouped(format_amount(number, self.explained.currency))
         return f"{number:,}"
+
+    def _sentence(self, one: AlertRevised) -> str:
+        """Return the sentence in the reader's language; no line may break between a figure and its sign."""
+        return ((one.sentence_zh if self.language == "zh" else "") or one.sentence).replace(" %", "\u00a0%")
 
     def _heading(self) -> str:
         title = indicator_title(self.latest.indicator, self.language)
@@ -175,22 +182,25 @@ class _Teller:
 
     def _facts(self) -> list[Row]:
         latest, explained, say = self.latest, self.explained, self.say
-        policy = say("policy_only", policy=latest.policy, version=latest.policy_version)
-        if explained.rule:
-            policy = say("policy_named", policy=latest.policy, version=latest.policy_version, rule=explained.rule)
-        provisional = f" ({say('provisional')})" if latest.provisional else ""
         rows = [
-            Row(say("period"), latest.period + provisional),
+            Row(say("period"), self._named(latest.period, not latest.provisional)),
             Row(say("value"), self.figure(latest.value), self.of(latest.numerator, latest.denominator)),
             Row(say("owner"), latest.owner),
-            Row(say("policy"), policy),
+            Row(
+                say("policy"),
+                say("policy_named", policy=latest.policy, version=latest.policy_version),
+                say("rule", rule=explained.rule) if explained.rule else "",
+            ),
         ]
         if explained.peak_level in ("amber", "red"):
             rows.insert(2, Row(say("peak"), say(f"level_{explained.peak_level}")))
         if explained.data_as_of:
-            age = "data_as_of" if explained.data_age_days else "data_fresh"
-            rows.append(Row(say("data"), say(age, day=explained.data_as_of, days=explained.data_age_days)))
+            age = say("data_age", days=explained.data_age_days) if explained.data_age_days else ""
+            rows.append(Row(say("data"), explained.data_as_of, age))
         return rows
+
+    def _named(self, period: str, final: bool) -> str:
+        return period if final else self.say("provisionally", period=period)
 
     def _chart(self) -> Markup:
         explained, say = self.explained, self.say
@@ -216,9 +226,9 @@ class _Teller:
         return draw_chart(explained.series, levels, Labels(title, description, WORDS["figure"][self.language], names))
 
     def _period(self, one: Period) -> Row:
-        name = one.period if one.final else f"{one.period} ({self.say('provisional')})"
         level = one.level if f"level_{one.level}" in WORDS else "none"
-        return Row(name, self.figure(one.value), self.of(one.numerator, one.denominator), level=level)
+        made_of = self.of(one.numerator, one.denominator, unit=False)
+        return Row(self._named(one.period, one.final), self.figure(one.value), made_of, level=level)
 
     def _drivers(self) -> list[Table]:
         before, say = self.explained.before, self.say
@@ -264,7 +274,7 @@ class _Teller:
             say(f"level_{level}"),
             f"{one.period} · {self.figure(one.value)}",
             say("known", moment=moment_words(one.known_from)),
-            (one.sentence_zh if self.language == "zh" else "") or one.sentence,
+            self._sentence(one),
         )
 
     def _answer(self, reader: str) -> Answer:

@@ -120,7 +120,7 @@ def _grid(frame: _Frame, steps: Sequence[float], y: Scale, labels: Labels) -> Ma
 def _dates(frame: _Frame, points: Sequence[Period], x: Scale, bottom: float) -> Markup:
     """Name the last period and some before it, evenly apart."""
     apart = max(1, ceil(len(points) / frame.dates))
-    half = len(points[-1].period) * 3.4
+    half = len(points[-1].period) * 3.8
     parts = []
     for index in range(len(points) - 1, -1, -apart):
         at = min(max(x(index), half), frame.width - half)
@@ -132,19 +132,18 @@ def _dates(frame: _Frame, points: Sequence[Period], x: Scale, bottom: float) -> 
 def _level_lines(frame: _Frame, levels: Levels, y: Scale, labels: Labels) -> Markup:
     """Draw where a level is entered (full) and left (dashed), and name it: beside the chart, or in it when small."""
     start, end = frame.left, frame.width - frame.right
-    parts, taken = [], list[float]()
+    lines = [y(value) for _, limit in levels.named for value in (limit.enter, limit.leave)]
+    parts, named = [], list[Markup]()
     for name, limit in levels.named:
         for kind, value in (("enter", limit.enter), ("leave", limit.leave)):
-            at = y(value)
-            parts.append(tag("line", class_=f"level {kind} {name}", x1=start, x2=end, y1=at, y2=at))
-        small = frame.name == "small"
-        at = y(limit.enter) + (-5 if small else 4)
-        while any(abs(at - other) < 14 for other in taken):
-            at -= 1
-        taken.append(at)
+            parts.append(tag("line", class_=f"level {kind} {name}", x1=start, x2=end, y1=y(value), y2=y(value)))
         text = f"{labels.levels[name]} {_figure(limit.enter, labels)}"
-        parts.append(tag("text", text, class_=f"level-name {name}", x=start + 5 if small else end + 8, y=at))
-    return joined(parts)
+        # Inside the drawing a name stands above its line, or below when another line runs there.
+        across, at = (start + 5, y(limit.enter) - 5) if frame.name == "small" else (end + 8, y(limit.enter) + 4)
+        if frame.name == "small" and any(at - 12 < line < at + 2 for line in lines):
+            at = y(limit.enter) + 14
+        named.append(tag("text", text, class_=f"level-name {name}", x=across, y=at))
+    return joined([*parts, *named])
 
 
 def _course(frame: _Frame, points: Sequence[Period], x: Scale, y: Scale, labels: Labels) -> Markup:

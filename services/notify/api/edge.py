@@ -11,6 +11,7 @@ from services.notify.domain.directory import ID_PATTERN
 from services.notify.handlers.desk import Desk
 from services.notify.settings import NotifySettings
 from services.notify.store.tables import HOUSE
+from services.notify.wording import Wordings
 from shared.db.port import Database
 from shared.runtime.bell import Bell
 from shared.runtime.edge import NAME_PATTERN, TEXT_PATTERN, Store
@@ -36,6 +37,7 @@ class Front:
     links: Links
     relay: Bell
     desk: Desk
+    wordings: Wordings
     composing: Bell
     """Rung when notices may have become due."""
     sending: tuple[Bell, ...]

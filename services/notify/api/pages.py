@@ -23,13 +23,15 @@ FORM_BYTES_MAX = 32_768
 REVISIONS_SHOWN = 50
 OUTCOMES = ("", "none", "watched", "contacted", "restructured", "secured", "defaulted")
 VERDICTS = ("true", "false", "unclear")
-_PAGES = Pages(Folder(__file__).parent / "templates", WORDS)
+_PAGES = Pages(Folder(__file__).parent / "page_templates", WORDS)
 _FEEDBACK = "../../../../feedback/v1/pages/alerts/"
 """Where feedback's pages are, seen from here: relative, because a public address may have a path in front."""
 
 TokenPath = Annotated[str, Path(description="The signed token of the link")]
 LangQuery = Annotated[str | None, Query(description="en or zh; absent: the reader's own")]
-AcceptLanguage = Annotated[str | None, Header(alias="accept-language")]
+AcceptLanguage = Annotated[
+    str | None, Header(alias="accept-language", description="Languages that the browser prefers")
+]
 
 
 class _Visit(NamedTuple):
