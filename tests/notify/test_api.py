@@ -11,6 +11,7 @@ from services.notify.api import make_router
 from services.notify.api.edge import Front
 from services.notify.domain.delivery import Outcome, Report
 from services.notify.store.tables import HOUSE
+from services.notify.wording import Wordings
 from shared.db import outbox
 from shared.log.lanes import lane_of
 from shared.log.sqlite import open_sqlite_log
@@ -34,7 +35,8 @@ async def client(small: House, tmp_path: Path) -> AsyncIterator[httpx.AsyncClien
     log = open_sqlite_log(None)
     platform = Platform(log=log, clock=small.clock, partitions=2, owner="me")
     bells = tuple(small.bells.values())
-    front = Front(small.database, platform, small.settings, small.desk.links, Bell(), small.desk, Bell(), bells)
+    desk = small.desk
+    front = Front(small.database, platform, small.settings, desk.links, Bell(), desk, Wordings(), Bell(), bells)
     service = Service("notify", make_router(front), small.database, HOUSE, Bell())
     keys = KeyRing(tmp_path / "keys.json")
     _, secret = keys.add("tests", RIGHTS, "2026-01-01")
