@@ -189,9 +189,15 @@ async def test_a_record_without_a_type_is_refused(small_house: House) -> None:
         await small_house.digest(Topic.RISK, 0, [Record(*record[:4], (), *record[5:])])
 
 
-async def test_a_lane_opens_once(house: House) -> None:
-    await house.tell(Topic.INTAKE, opened(), day_closed("2024-06-03"), opened(), lane=0)
-    await house.tell(Topic.INTAKE, opened(), lane=1)
+async def test_a_day_is_over_when_every_lane_has_closed_it(house: House) -> None:
     await house.tell(Topic.CONTACTS, contact("C1"))
+    await house.tell(Topic.INTAKE, opened(), day_closed("2024-06-03"), lane=0)
     await house.tell(Topic.INTAKE, loan_closed("L1", "C1", "2024-06-03"))
+    # The other lane does not even know the book; then it does, and has closed nothing.
     assert await house.decide() == 0
+    await house.tell(Topic.INTAKE, opened(), lane=1)
+    assert await house.decide() == 0
+    # What is told again opens nothing again.
+    await house.tell(Topic.INTAKE, day_closed("2024-06-03"), opened(), lane=1)
+    await house.tell(Topic.INTAKE, opened(), lane=0)
+    assert await house.decide() == 1

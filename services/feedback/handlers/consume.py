@@ -95,7 +95,7 @@ async def note_contacts(tx: Tx, batch: Batch) -> None:
     for row in latest.values():
         by_book.setdefault(row.book, []).append(row)
     for book, rows in sorted(by_book.items()):
-        known = await contacts.lock_contacts(tx, book, [row.client for row in rows])
+        known = await contacts.contacts_of(tx, book, [row.client for row in rows])
         newer = [row for row in rows if row.client not in known or row.version > known[row.client].version]
         await contacts.save_contacts(tx, newer)
 

@@ -33,7 +33,7 @@ async def decide_due(tx: Tx, desk: Desk) -> int:
 async def _decide(tx: Tx, desk: Desk, due: Sequence[SurveyRow], closed_through: Day) -> None:
     """Decide on occasions of one book, in their order; each sees the invitations of those before it."""
     book, clients = due[0].book, {row.client for row in due}
-    known = await contacts.lock_contacts(tx, book, clients)
+    known = await contacts.contacts_of(tx, book, clients)
     before = await surveys.invited_before(tx, book, clients)
     closes = await books.closes_between(tx, book, due[0].ready_on, closed_through)
     decided: list[SurveyRow] = []

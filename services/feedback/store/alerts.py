@@ -55,10 +55,8 @@ class Wanted(NamedTuple):
 
 
 async def revisions_of(tx: Tx, alerts: Iterable[str]) -> dict[str, int]:
-    """Return alert -> revision of those that are known, each held to the end of the transaction."""
-    rows = await tx.rows(
-        select(ALERT.c.id, ALERT.c.revision).where(among(ALERT.c.id, alerts)).order_by(ALERT.c.id).with_for_update()
-    )
+    """Return alert -> revision of those that are known."""
+    rows = await tx.rows(select(ALERT.c.id, ALERT.c.revision).where(among(ALERT.c.id, alerts)))
     return dict(map(tuple, rows))
 
 

@@ -76,7 +76,10 @@ async def add_occasions(tx: Tx, rows: Sequence[SurveyRow]) -> None:
 
 
 async def due(tx: Tx, book: str, closed_through: Day, limit: int) -> list[SurveyRow]:
-    """Return occasions whose day is closed, in the order in which they are decided, held to the transaction's end."""
+    """Return occasions whose day is closed, in the order in which they are decided.
+
+    Held to the end of the transaction: who comes second waits at the first of them, and then sees what was decided.
+    """
     rows = await tx.rows(
         select(SURVEY)
         .where(SURVEY.c.book == book, SURVEY.c.state == State.WAITING.value, SURVEY.c.ready_on <= closed_through)
