@@ -96,13 +96,10 @@ def _add_verdict(router: APIRouter, front: Front) -> None:
         request: Request, token: TokenPath, lang: LangQuery = None, accept_language: AcceptLanguage = None
     ) -> Response:
         """Record a verdict of the link's holder; the page then shows it."""
-        language = spoken_language(lang, accept_language)
-        visit = _visit(front, token, language, "../")
-        if isinstance(visit, HTMLResponse):
-            return visit
-        form = await form_of(request, front, language)
-        if isinstance(form, HTMLResponse):
-            return form
+        posted = await _posted(request, front, token, spoken_language(lang, accept_language))
+        if isinstance(posted, HTMLResponse):
+            return posted
+        visit, form = posted
         said = read_verdict(form)
         async with front.database.transaction() as tx:
             if not isinstance(said, Said):
@@ -128,13 +125,10 @@ def _add_remark(router: APIRouter, front: Front) -> None:
         request: Request, token: TokenPath, lang: LangQuery = None, accept_language: AcceptLanguage = None
     ) -> Response:
         """Record a remark of the link's holder; the page then shows it."""
-        language = spoken_language(lang, accept_language)
-        visit = _visit(front, token, language, "../")
-        if isinstance(visit, HTMLResponse):
-            return visit
-        form = await form_of(request, front, language)
-        if isinstance(form, HTMLResponse):
-            return form
+        posted = await _posted(request, front, token, spoken_language(lang, accept_language))
+        if isinstance(posted, HTMLResponse):
+            return posted
+        visit, form = posted
         text = read_remark(form)
         async with front.database.transaction() as tx:
             alert = await alerts.alert_with_id(tx, visit.link.subject)
@@ -142,6 +136,15 @@ def _add_remark(router: APIRouter, front: Front) -> None:
                 return await _page(tx, visit, form, {} if isinstance(text, str) else text)
             await leave_remark(tx, About(alert.book, "alert", alert.id), Author("staff", visit.link.holder), text)
         return _see(visit, "remark")
+
+
+async def _posted(request: Request, front: Front, token: str, language: Language) -> tuple[Visit, Form] | HTMLResponse:
+    """Return who posts and the form, or the page that says why it cannot be taken."""
+    visit = _visit(front, token, language, "../")
+    if isinstance(visit, HTMLResponse):
+        return visit
+    form = await form_of(request, front, language)
+    return form if isinstance(form, HTMLResponse) else (visit, form)
 
 
 def _visit(front: Front, token: str, language: Language, up: str) -> Visit | HTMLResponse:

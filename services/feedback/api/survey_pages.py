@@ -20,8 +20,8 @@ from services.feedback.api.links import (
     open_link,
     refused,
 )
-from services.feedback.domain.answer import Mended, read_answer
-from services.feedback.domain.texts import TEXT_LENGTH_MAX, shown_again, tidy
+from services.feedback.domain.answer import Answer, read_answer
+from services.feedback.domain.texts import TEXT_LENGTH_MAX, Wrong, shown_again, tidy
 from services.feedback.handlers.answering import answer_survey
 from services.feedback.store import contacts, surveys
 from services.feedback.store.surveys import State, SurveyRow
@@ -62,7 +62,7 @@ def add_routes(router: APIRouter, front: Front) -> None:
             visit = await _visit(tx, link.subject, link.holder, lang, spoken)
         if isinstance(visit, HTMLResponse):
             return visit
-        return _form(visit, {}, Mended({}), 200)
+        return _form(visit, {}, {}, 200)
 
     @router.post(
         "/pages/surveys/{token}",
@@ -91,7 +91,7 @@ def add_routes(router: APIRouter, front: Front) -> None:
             visit = await _visit(tx, link.subject, link.holder, lang, spoken)
             if isinstance(visit, HTMLResponse):
                 return visit
-            if isinstance(said, Mended):
+            if not isinstance(said, Answer):
                 return _form(visit, form, said, 422)
             recorded = await answer_survey(tx, front.desk, visit.survey, said)
         if not recorded:
@@ -117,7 +117,7 @@ def _used(language: Language) -> HTMLResponse:
     return refused("used", language)
 
 
-def _form(visit: Visit, form: Form, mended: Mended, status: int) -> HTMLResponse:
+def _form(visit: Visit, form: Form, wrong: dict[str, Wrong], status: int) -> HTMLResponse:
     text = "\n".join(form.get("text", ()))
     expires_at = visit.survey.expires_at
     assert expires_at is not None, "an invitation expires"
@@ -125,7 +125,7 @@ def _form(visit: Visit, form: Form, mended: Mended, status: int) -> HTMLResponse
         "survey.html.j2",
         visit.language,
         status,
-        wrong=mended.wrong,
+        wrong=wrong,
         facts={"most": TEXT_LENGTH_MAX, "length": len(tidy(text))},
         occasion=visit.survey.occasion,
         loan=visit.survey.loan,

@@ -149,9 +149,9 @@ def _add_results(router: APIRouter, front: Front) -> None:
             from_month, to_month = _months(open_day, first, last)
             days = await surveys.sums_by_day(tx, book, month_start(from_month), month_end(to_month))
         by_month: dict[Month, Sums] = {}
-        for invited_on, *counts in days:
+        for invited_on, sums in days:
             month = month_of(invited_on)
-            by_month[month] = by_month.get(month, NOTHING).plus(counts)
+            by_month[month] = by_month.get(month, NOTHING).plus(sums)
         total = NOTHING
         for sums in by_month.values():
             total = total.plus(sums)

@@ -20,14 +20,8 @@ class Answer(NamedTuple):
     text: str
 
 
-class Mended(NamedTuple):
-    """What is wrong with a form, by field; the empty name stands for the form as a whole."""
-
-    wrong: dict[str, Wrong]
-
-
-def read_answer(form: Mapping[str, Sequence[str]]) -> Answer | Mended:
-    """Return the answer that a form holds, or everything that is wrong with it."""
+def read_answer(form: Mapping[str, Sequence[str]]) -> Answer | dict[str, Wrong]:
+    """Return the answer that a form holds, or everything that is wrong with it, by field (none: the whole form)."""
     wrong: dict[str, Wrong] = {}
     csat = _choice(form, "csat", CSAT, wrong)
     nps = _choice(form, "nps", NPS, wrong)
@@ -36,7 +30,7 @@ def read_answer(form: Mapping[str, Sequence[str]]) -> Answer | Mended:
         wrong["text"] = fault
     if not wrong and csat is None and nps is None and not text:
         wrong[""] = Wrong.NOTHING
-    return Mended(wrong) if wrong else Answer(csat, nps, text)
+    return wrong or Answer(csat, nps, text)
 
 
 def _choice(

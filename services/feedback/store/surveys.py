@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import case, func, select, tuple_, update
 
 from services.feedback.domain.answer import DETRACTOR_MAX, PROMOTER_MIN, SATISFIED_MIN, Answer
+from services.feedback.domain.results import Sums
 from services.feedback.store.tables import SURVEY
 from shared.db.among import among
 from shared.db.port import Tx
@@ -54,20 +55,6 @@ class Wanted(NamedTuple):
     state: str | None = None
     occasion: str | None = None
     reason: str | None = None
-
-
-class DaySums(NamedTuple):
-    """What came of the invitations of one day of a book."""
-
-    invited_on: Day
-    invited: int
-    answered: int
-    csat_given: int
-    csat_sum: int
-    satisfied: int
-    nps_given: int
-    promoters: int
-    detractors: int
 
 
 async def add_occasions(tx: Tx, rows: Sequence[SurveyRow]) -> None:
@@ -132,7 +119,7 @@ async def find_surveys(tx: Tx, wanted: Wanted, after: tuple[Day, str], limit: in
     return [SurveyRow(*row) for row in rows]
 
 
-async def sums_by_day(tx: Tx, book: str, first: Day, last: Day) -> list[DaySums]:
+async def sums_by_day(tx: Tx, book: str, first: Day, last: Day) -> list[tuple[Day, Sums]]:
     """Return what came of the invitations of each day."""
     table = SURVEY.c
 
@@ -155,4 +142,4 @@ async def sums_by_day(tx: Tx, book: str, first: Day, last: Day) -> list[DaySums]
         .group_by(table.invited_on)
         .order_by(table.invited_on)
     )
-    return [DaySums(*(int(value) for value in row)) for row in rows]
+    return [(day, Sums(*map(int, counts))) for day, *counts in rows]
