@@ -30,7 +30,7 @@ from shared.runtime.backoff import Backoff
 from shared.runtime.bell import Bell
 from shared.runtime.crashpoint import crash_point
 from shared.runtime.service import Limits, Worker
-from shared.telemetry import logger
+from shared.telemetry import logger, span
 
 _PASSING = (DatabaseUnavailable, OperationalError, ProgrammingError)
 """The database is away, or its tables are not there yet: start order does not matter."""
@@ -178,10 +178,17 @@ class SenderLoop:
             return Report(Outcome.RETRY, "this process was held up before it sent anything")
         try:
             async with asyncio.timeout(allowed_s):
-                report = await self._sender.send(parcel.outgoing)
+                report = await self._send_in_trace(parcel)
         except TimeoutError:
             report = Report(Outcome.UNKNOWN, "the sender did not come to an end in time")
         return as_reported(report, self._sender.repeats_dropped)
+
+    async def _send_in_trace(self, parcel: Parcel) -> Report:
+        message = parcel.outgoing
+        with span(f"send {message.channel}", "client", [parcel.traceparent], message=message.id) as sending:
+            report = await self._sender.send(message)
+            sending.set_attribute("outcome", report.outcome)
+        return report
 
     async def _recorded(
         self, parcel: Parcel, report: Report, took_s: float, stop: asyncio.Event | None

@@ -82,7 +82,7 @@ async def _unavailable(request: Request, error: Exception) -> JSONResponse:
         "Nothing was stored, or it is not known whether it was; send the same again.",
         headers={"Retry-After": "1"},
     )
-    _log.warning("unavailable", route=getattr(request.scope.get("route"), "path", "unknown"), reason=str(error))
+    _log.warning("unavailable", route=getattr(request.scope.get("route"), "path_format", "unknown"), reason=str(error))
     return problem.reply(refusal, request.url.path)
 
 
@@ -119,7 +119,7 @@ class Edge:
                 status = await self._serve(scope, headers, receive, send)
             finally:
                 took_s = perf_counter() - began
-                route = getattr(scope.get("route"), "path", "unknown")
+                route = getattr(scope.get("route"), "path_format", "unknown")
                 metrics.REQUESTS.labels(service, method, route, status).inc()
                 metrics.REQUEST_SECONDS.labels(service, method, route).observe(took_s)
                 span.update_name(f"{method} {route}")

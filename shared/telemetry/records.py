@@ -39,8 +39,7 @@ def origin_of(headers: Headers) -> str:
 
 
 def _header(headers: Headers, wanted: str) -> str:
-    # From the end, where our own producers write what is looked for most.
-    for name, value in reversed(headers):
+    for name, value in headers:
         if name == wanted:
             return value.decode("latin-1")
     return ""

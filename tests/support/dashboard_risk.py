@@ -73,8 +73,7 @@ RISK = Dashboard(
                     "$indicator",
                     [
                         (
-                            "max by (book, segment, basis, currency, period_kind) "
-                            f"(tocsin_risk_indicator_value{{{_OF_BOTH}}})",
+                            f"max by (book, segment, basis, currency) (tocsin_risk_indicator_value{{{_OF_BOTH}}})",
                             "{{book}} {{segment}} {{basis}} {{currency}}",
                         ),
                         (
@@ -88,7 +87,6 @@ RISK = Dashboard(
                             "red",
                         ),
                     ],
-                    unit="percentunit",
                     width=12,
                     height=9,
                     colours={"amber": _AMBER, "red": _RED},

@@ -151,8 +151,7 @@ class _Teller:
             return ""
         named = self._unit() if unit else ""
         said = self.say("of", numerator=self._number(numerator), denominator=self._number(denominator), unit=named)
-        # Counts are short and stay on one line, amounts may have to break.
-        return said.strip() if self._amounts else said.strip().replace(" ", "\u00a0")
+        return said.strip()
 
     def _unit(self) -> str:
         if self._amounts:

@@ -6,11 +6,13 @@ Only one process composes at a time; if two did, the second would find its notic
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import msgspec
 
 from services.notify import metrics
 from services.notify.domain.clients import Agreed, Reach, reach
-from services.notify.domain.content import AlertContent, Notice, SurveyContent, webhook_body
+from services.notify.domain.content import AlertContent, Notice, SurveyContent
 from services.notify.domain.delivery import Purpose
 from services.notify.domain.directory import Address, Channel, Directory, RecipientKind
 from services.notify.domain.grouping import Due, Group, group
@@ -245,9 +247,7 @@ async def _message(
         failed = error.reason[:500]
         subject, text = plain_words(content, language)
         html, template, version = "", "plain", "1"
-    payload: dict[str, Any] = {}
-    if recipient.channel is Channel.WEBHOOK and isinstance(content, AlertContent):
-        payload = webhook_body(content, work.now)
+    payload = msgspec.to_builtins(content) if recipient.channel is Channel.WEBHOOK else {}
     return MessageRow(
         one.id,
         recipient.channel.value,
@@ -272,4 +272,5 @@ async def _message(
         work.now,
         deadline,
         None,
+        next((found for due in one.notices if (found := work.rows[due.id].traceparent)), ""),
     )

@@ -34,6 +34,7 @@ class Parcel(NamedTuple):
     tries: int
     purpose: str
     deadline: datetime
+    traceparent: str
 
 
 class Lost(Exception):
@@ -91,6 +92,7 @@ async def take_next(tx: Tx, lease: Lease, desk: Desk) -> Parcel | None:
         message.tries + 1,
         message.purpose,
         message.deadline,
+        message.traceparent,
     )
 
 

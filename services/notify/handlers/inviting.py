@@ -16,6 +16,7 @@ from shared.events.contacts import ContactPut
 from shared.events.envelope import from_headers
 from shared.events.feedback import SurveyInvited
 from shared.log.port import Record
+from shared.telemetry import onward, origin_of
 
 CLIENT = "client"
 _decode_survey = msgspec.json.Decoder(SurveyInvited).decode
@@ -24,17 +25,17 @@ _decode_contact = msgspec.json.Decoder(ContactPut).decode
 
 async def take_invitations(tx: Tx, records: Iterable[Record]) -> None:
     """Take a batch of feedback's topic: a notice for each survey that is new. Whether it may go is decided later."""
-    surveys = [
-        _decode_survey(record.value) for record in records if from_headers(record.headers).type == SurveyInvited.type
-    ]
+    invited = [record for record in records if from_headers(record.headers).type == SurveyInvited.type]
+    surveys = [_decode_survey(record.value) for record in invited]
+    origins = {one.survey: origin_of(record.headers) for one, record in zip(surveys, invited, strict=True)}
     if any(one.expires_at.tzinfo is None for one in surveys):
         raise ValueError("expires_at has no zone")
     new = await contacts.add_surveys(tx, surveys)
     first = {one.survey: one for one in surveys if one.survey in new}
-    await notices.add_notices(tx, [_notice(tx, one) for one in first.values()])
+    await notices.add_notices(tx, [_notice(tx, one, onward(origins[one.survey])) for one in first.values()])
 
 
-def _notice(tx: Tx, survey: SurveyInvited) -> NoticeRow:
+def _notice(tx: Tx, survey: SurveyInvited, traceparent: str) -> NoticeRow:
     address = Address(Channel.EMAIL, RecipientKind.CLIENT, contact_id(survey.book, survey.client))
     return NoticeRow(
         notice_id(survey.survey, 0, Purpose.SURVEY, address),
@@ -49,6 +50,7 @@ def _notice(tx: Tx, survey: SurveyInvited) -> NoticeRow:
         "",
         tx.now,
         tx.now,
+        traceparent=traceparent,
     )
 
 

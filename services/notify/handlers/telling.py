@@ -20,6 +20,7 @@ from shared.db.port import Tx
 from shared.events.envelope import from_headers
 from shared.events.risk import AlertRequestDecided, AlertRevised
 from shared.log.port import Record
+from shared.telemetry import onward, origin_of
 
 STAFF = "staff"
 _RINGING = frozenset({"opened", "worsened"})
@@ -34,6 +35,8 @@ class Revised(NamedTuple):
 
     message: AlertRevised
     cause_id: str
+    origin: str
+    """Its `traceparent`."""
 
 
 async def tell_alerts(tx: Tx, records: Iterable[Record], desk: Desk) -> None:
@@ -44,7 +47,7 @@ async def tell_alerts(tx: Tx, records: Iterable[Record], desk: Desk) -> None:
         decode = _DECODERS.get(from_headers(record.headers).type)
         message = decode(record.value) if decode is not None else None
         if isinstance(message, AlertRevised):
-            revised.append(Revised(message, record.key.decode()))
+            revised.append(Revised(message, record.key.decode(), origin_of(record.headers)))
         elif isinstance(message, AlertRequestDecided):
             decided.append(message)
     if revised:
@@ -62,7 +65,7 @@ async def _tell(tx: Tx, revised: Sequence[Revised], desk: Desk) -> None:
     planner = await planner_now(tx, desk)
     written: list[NoticeRow] = []
     reminders: dict[tuple[str, str], ReminderRow] = {}
-    for message, cause_id in revised:
+    for message, cause_id, origin in revised:
         # The upstream relay sends at least once: what is there already was told already.
         if (message.alert, message.revision) not in new:
             continue
@@ -77,7 +80,7 @@ async def _tell(tx: Tx, revised: Sequence[Revised], desk: Desk) -> None:
         if plan.unrouted is not None:
             metrics.UNROUTED.labels(plan.unrouted).inc()
         if plan.purpose is not None:
-            written += rows_of(tx, plan.purpose, message.alert, message.revision, plan.notices)
+            written += rows_of(tx, plan.purpose, message.alert, message.revision, plan.notices, onward(origin))
             heard.update((one.address, None) for one in plan.notices if one.state is NoticeState.WAITING)
             if reminder := _reminder(message, plan.notices, desk):
                 reminders.setdefault((reminder.alert, reminder.level), reminder)
@@ -98,7 +101,9 @@ def about_of(message: AlertRevised) -> About:
     return About(message.alert, message.level, message.book, message.indicator, message.segment, message.owner)
 
 
-def rows_of(tx: Tx, purpose: Purpose, alert: str, revision: int, planned: Iterable[Planned]) -> list[NoticeRow]:
+def rows_of(
+    tx: Tx, purpose: Purpose, alert: str, revision: int, planned: Iterable[Planned], traceparent: str = ""
+) -> list[NoticeRow]:
     """Return notices as they are kept."""
     return [
         NoticeRow(
@@ -114,6 +119,7 @@ def rows_of(tx: Tx, purpose: Purpose, alert: str, revision: int, planned: Iterab
             one.silence,
             one.due_at,
             tx.now,
+            traceparent=traceparent,
         )
         for one in planned
     ]

@@ -45,6 +45,8 @@ class MessageRow(NamedTuple):
     created_at: datetime
     deadline: datetime
     ended_at: datetime | None
+    traceparent: str = ""
+    """The trace in which it is sent: that of the first thing it tells."""
 
 
 class AttemptRow(NamedTuple):

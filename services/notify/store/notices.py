@@ -41,6 +41,8 @@ class NoticeRow(NamedTuple):
     """When it may go; of one that is held, until when it could; of one that was dropped, when that was decided."""
     created_at: datetime
     message: str = ""
+    traceparent: str = ""
+    """The trace of what it tells."""
 
     @property
     def address(self) -> Address:

@@ -24,6 +24,7 @@ from services.notify.senders.webhook.addresses import (
 )
 from services.notify.settings import NotifySettings
 from shared.clock import Clock, SystemClock
+from shared.telemetry import traceparent
 
 ADDRESSES_TRIED = 3
 ANSWER_BYTES_MAX = 16_384
@@ -133,6 +134,7 @@ def _signed(message: Outgoing, body: bytes, now: datetime) -> dict[str, str]:
         "webhook-id": message.id,
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": " ".join(signatures),
+        **({"traceparent": trace} if (trace := traceparent()) else {}),
     }
 
 
