@@ -42,7 +42,12 @@ class Asking:
 
     async def ask(self, *messages: Message) -> list[AlertRequestDecided]:
         """Hand over one batch; return the answers that it gave."""
-        before = len(await self._answers())
+        before = len(await self.answers())
+        await self.hand_over(*messages)
+        return (await self.answers())[before:]
+
+    async def hand_over(self, *messages: Message) -> None:
+        """Hand over one batch."""
         records = []
         for message in messages:
             envelope = Envelope(id=f"e{self.offset}", source="/tests", type=message.type, time=at("2021-01-01"))
@@ -51,7 +56,6 @@ class Asking:
             self.offset += 1
         async with self.database.transaction() as tx:
             await self.handle[messages[0].topic](tx, Batch(messages[0].topic, 0, 1, records))
-        return (await self._answers())[before:]
 
     async def say(self, *messages: Message) -> None:
         """Hand over one batch of which every message takes effect, whatever cause its alert has."""
@@ -60,7 +64,8 @@ class Asking:
         self.cause = cause
         assert {one.decision for one in decided} == {"accepted"}
 
-    async def _answers(self) -> list[AlertRequestDecided]:
+    async def answers(self) -> list[AlertRequestDecided]:
+        """Return all answers that wait to be sent, in their order."""
         box = HOUSE.outbox.c
         rows = await rows_of(self.database, select(box.headers, box.value, box.key, box.partition).order_by(box.seq))
         answers = []

@@ -1,11 +1,13 @@
 """What people ask of alerts (D15): decided once, under the alert's lock, answered on risk's topic."""
 
+import asyncio
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from services.risk.store.tables import ALERT, ALERT_REQUEST, ALERT_REVISION, VERDICT
+from shared.db.port import DatabaseUnavailable
 from shared.events.base import Topic
 from shared.events.envelope import Envelope, to_headers
 from shared.events.feedback import FeedbackMessageDeadLettered, VerdictGiven
@@ -13,7 +15,7 @@ from shared.events.risk import AlertRequestDecided
 from shared.log.port import Record
 from shared.runtime.service import Batch
 from tests.risk.crisis import POLICY, begin, pay, revisions
-from tests.risk.feed import AnyDatabase, Feed, at, rows_of, settle
+from tests.risk.feed import AnyDatabase, Feed, at, evaluate, fold, rows_of, settle
 from tests.risk.front import Asking, acknowledgement, verdict
 
 NOBODY = "0" * 32
@@ -113,3 +115,38 @@ async def test_what_is_meant_for_others_is_skipped_and_nonsense_is_refused(datab
                 await asking.handle[Topic.FEEDBACK](tx, Batch(Topic.FEEDBACK, 0, 1, [record]))
     other = FeedbackMessageDeadLettered(origin_topic="t", origin_partition=0, origin_offset=0, reason="r", error="e")
     assert decisions(await asking.ask(verdict("v1", alert.id), other)) == [("v1", "accepted", "open")]
+
+
+async def test_of_two_who_ask_at_the_same_moment_one_is_accepted(database: AnyDatabase) -> None:
+    feed, alert, asking = await ringing(database)
+    pay(feed, "2020-04-15", range(2))
+    feed.close("2020-04-30")
+    await fold(database, feed)
+
+    async def evaluated() -> None:
+        while True:
+            try:
+                await evaluate(database)
+                return
+            except DatabaseUnavailable:
+                await asyncio.sleep(0)  # The evaluator's worker looks again, too: another transaction was first.
+
+    async with asyncio.timeout(30.0):
+        await asyncio.gather(
+            asking.hand_over(acknowledgement("r1", alert.id)),
+            evaluated(),
+            asking.hand_over(acknowledgement("r2", alert.id, "officer-8")),
+            *(asking.hand_over(verdict(f"v{number}", alert.id, by=f"officer-{number}")) for number in range(1, 9)),
+        )
+    kept = await revisions(database)
+    numbers = [(one.message.revision, one.message.change) for one in kept]
+    assert [number for number, _ in numbers] == list(range(1, len(numbers) + 1))
+    changes = [change for _, change in numbers]
+    answers = {one.request: one.decision for one in await asking.answers()}
+    accepted = sum(answers[request] == "accepted" for request in ("r1", "r2"))
+    assert accepted == changes.count("acknowledged")
+    assert changes.count("worsened") == 1
+    assert accepted == (2 if changes[1:] == ["acknowledged", "worsened", "acknowledged"] else 1)
+    assert [row.number for row in await rows_of(database, select(VERDICT).order_by(VERDICT.c.number))] == list(
+        range(1, 9)
+    )
