@@ -27,9 +27,14 @@ from shared.runtime import lifecycle
 from shared.runtime.platform import Embedded, embedded
 from shared.runtime.platform import create_topics as create_all_topics
 from shared.runtime.service import Service
-from shared.runtime.settings import TelemetrySettings
+from shared.runtime.settings import SettingsWrong, TelemetrySettings
 from shared.security.keys import KeyRing
 from shared.security.rights import RIGHTS
+
+__all__ = [
+    "FolderInUse", "SettingsWrong", "compose", "create_topics", "migrate_database", "run_embedded", "run_version",
+    "start_telemetry",
+]  # fmt: skip
 
 SERVICES = {
     "intake": services.intake.app,

@@ -1,16 +1,16 @@
 """Composition root of notify: routes, subscriptions and workers, in one view."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from services.notify.api import make_router
 from services.notify.api.edge import Front
 from services.notify.handlers.desk import Desk
 from services.notify.handlers.inviting import take_contacts, take_invitations
 from services.notify.handlers.telling import tell_alerts
-from services.notify.senders import open_senders
+from services.notify.senders import Sender, open_senders
 from services.notify.settings import NotifySettings
 from services.notify.store.tables import HOUSE, METADATA, MORGUE
-from services.notify.wording import Wordings
+from services.notify.wording import TemplatesWrong, Wordings
 from services.notify.workers import make_workers
 from shared.db.letters import UNDIGESTIBLE, bury
 from shared.db.port import Database, Tx
@@ -19,6 +19,7 @@ from shared.log.port import Record
 from shared.runtime.bell import Bell
 from shared.runtime.letters import LetterDesk, add_dead_letter_routes
 from shared.runtime.service import Batch, Platform, Service, Subscription
+from shared.runtime.settings import SettingsWrong
 
 __all__ = ["METADATA", "build"]
 
@@ -26,9 +27,10 @@ Take = Callable[[Tx, Sequence[Record]], Awaitable[None]]
 
 
 def build(settings: NotifySettings, platform: Platform, database: Database) -> Service:
-    """Compose notify on a platform and its own database; asks nothing of anybody."""
+    """Compose notify on a platform and its own database; asks nothing of anybody. SettingsWrong when a channel or a
+    template cannot be used."""
     relay, composing = Bell(), Bell()
-    links, senders, wordings = settings.links(), open_senders(settings), Wordings(settings.template_dir)
+    links, (senders, wordings) = settings.links(), _means(settings)
     sending = {channel: Bell() for channel in senders}
     desk = Desk(settings, links, wordings, platform.owner, platform.partitions, frozenset(senders))
     front = Front(database, platform, settings, links, relay, desk, wordings, composing, tuple(sending.values()))
@@ -53,6 +55,24 @@ def build(settings: NotifySettings, platform: Platform, database: Database) -> S
         workers=make_workers(database, senders, desk, platform.clock, composing, sending),
         publishes=(Topic.NOTIFY, Topic.NOTIFY_DEAD_LETTERS),
     )
+
+
+def _means(settings: NotifySettings) -> tuple[Mapping[str, Sender], Wordings]:
+    """Return the channels and the templates; SettingsWrong tells all that is wrong with either."""
+    wrong: list[str] = []
+    senders: Mapping[str, Sender] = {}
+    wordings: Wordings | None = None
+    try:
+        senders = open_senders(settings)
+    except (OSError, ValueError) as error:
+        wrong.append(f"  TOCSIN_WEBHOOK_ALLOW or TOCSIN_SMTP_CA_FILE: {error}")
+    try:
+        wordings = Wordings(settings.template_dir)
+    except TemplatesWrong as error:
+        wrong += [f"  TOCSIN_TEMPLATE_DIR: {one}" for one in error.errors]
+    if wrong or wordings is None:
+        raise SettingsWrong("Settings are missing or wrong:\n" + "\n".join(wrong))
+    return senders, wordings
 
 
 def _subscription(topic: Topic, take: Take, composing: Bell) -> Subscription:

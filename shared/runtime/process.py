@@ -23,12 +23,11 @@ def main(kind: type[SettingsT], build: Callable[[SettingsT, Platform, Database],
     """Run one service on PostgreSQL and Apache Kafka until SIGTERM; wrong settings end the process with status 2."""
     try:
         process, settings = read_settings(ProcessSettings, kind)
+        process.start(version("tocsin"))
+        uvloop.run(_run(process, settings, build))
     except SettingsWrong as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
-    process.start(version("tocsin"))
-    try:
-        uvloop.run(_run(process, settings, build))
     finally:
         close_traces()
 

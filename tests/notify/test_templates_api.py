@@ -11,6 +11,7 @@ from shared.log.sqlite import open_sqlite_log
 from shared.runtime.health import Health
 from shared.runtime.http import make_app
 from shared.runtime.service import Platform
+from shared.runtime.settings import SettingsWrong
 from shared.security.keys import KeyRing
 from tests.notify.house import House
 from tests.support.asgi import client_of
@@ -74,3 +75,20 @@ async def test_what_cannot_be_previewed_is_refused(client: httpx.AsyncClient, bo
     answer = await client.post("/notify/v1/templates/preview", json=body)
     assert answer.status_code == 422
     assert answer.json()["errors"]
+
+
+async def test_channels_and_templates_that_cannot_be_used_stop_the_start_all_at_once(
+    small: House, tmp_path: Path
+) -> None:
+    (tmp_path / "staff").mkdir()
+    (tmp_path / "staff" / "opened.en.j2").write_text("{# version: 1 #}{% set a = 1 %}")
+    (tmp_path / "staff" / "closed.xx.j2").write_text("")
+    wrong = {"template_dir": tmp_path, "webhook_allow": "10.0.0.1/8"}
+    platform = Platform(log=open_sqlite_log(None), clock=small.clock, partitions=2, owner="test")
+    with pytest.raises(SettingsWrong) as caught:
+        build(small.settings.model_copy(update=wrong), platform, small.database)
+    assert str(caught.value).splitlines()[1:] == [
+        "  TOCSIN_WEBHOOK_ALLOW or TOCSIN_SMTP_CA_FILE: neither a host nor a network: 10.0.0.1/8",
+        "  TOCSIN_TEMPLATE_DIR: staff/closed.xx.j2: there is no template of this name",
+        "  TOCSIN_TEMPLATE_DIR: staff/opened.en.j2: line 1: Assign is not part of the language of message templates",
+    ]

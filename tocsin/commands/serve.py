@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 import uvloop
+from rich.markup import escape
 
 from shared.telemetry import close_traces
 from tocsin.client import DEFAULT_DATA
@@ -25,6 +26,7 @@ def serve(
     """
     from tocsin.system import (
         FolderInUse,
+        SettingsWrong,
         run_embedded,
         start_telemetry,
     )  # imports every service; other commands must not wait for it
@@ -36,8 +38,8 @@ def serve(
 
     try:
         uvloop.run(run_embedded(data, port, host, started))
-    except FolderInUse as error:
-        err().print(str(error), style="red")
+    except (FolderInUse, SettingsWrong) as error:
+        err().print(escape(str(error)), style="red")
         raise typer.Exit(1) from None
     finally:
         close_traces()
