@@ -22,7 +22,7 @@ class ServedSystem:
     def __init__(self, data: Path, port: int | None = None) -> None:
         """Start it; `port` None takes one that is free."""
         self.data = data
-        self.port = port or _free_port()
+        self.port = port or free_port()
         data.mkdir(parents=True, exist_ok=True)
         self._log = (data / LOG).open("ab")
         command = [sys.executable, "-m", "tocsin", "serve", "--data", str(data), "--port", str(self.port)]
@@ -80,7 +80,7 @@ class ServedSystem:
         return "\n".join((self.data / LOG).read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
