@@ -9,8 +9,9 @@ from markupsafe import Markup
 
 from shared.page.svg import scale, tag, ticks
 from tocsin.profiles.base import Reject
+from tocsin.report.answers import Acknowledged, Arrived, Letter
 from tocsin.report.charts import Lane, LevelLine, Mark, Point, Stretch, line_chart, overview, value_text
-from tocsin.report.page import Acknowledged, BookRun, render
+from tocsin.report.page import BookRun, render
 from tocsin.report.view import Alerting, AlertView, Section, Turn
 
 APRIL = 2020 * 12 + 3
@@ -94,9 +95,19 @@ def test_the_page_needs_nothing_from_elsewhere_and_runs_no_script() -> None:
     section = Section("s", "auto", "Missed payments", "words", "by count", "credit officer", CHART, [], [alert], "9 %")
     run = BookRun("auto", "auto_abs", 10, {"accepted": 10}, 2.0, "2017-06-01", "2020-12-31",
                   [Reject("loans.csv.gz", 34, "loan_id", "no payments")], [("t", "r", "")], ["source"])  # fmt: skip
-    page = render(Alerting([section], Markup("<svg></svg>"), [alert]), [run], [Acknowledged("a1", "me", "ok")], "1")
+    precision = {"rule": "missed", "policy": "demo", "version": 1, "true": 1, "false": 0, "unclear": 0, "unjudged": 0,
+                 "precision": 1.0}  # fmt: skip
+    arrived = Arrived(
+        shown=Letter("avery@lender.example", "RED: <missed>", "It rose."),
+        acknowledged=[Acknowledged("a1", "avery", "ok", "accepted")],
+        precision=[precision],
+    )
+    page = render(Alerting([section], Markup("<svg></svg>"), [alert]), [run], arrived, "1")
     assert "It rose &lt;fast&gt;." in page
     assert "1 rows, the first in line 34, column loan_id: no payments" in page
+    assert "RED: &lt;missed&gt;" in page
+    assert "acknowledged on the page behind the link by <b>avery</b>" in page
+    assert "<td>missed</td><td>demo v1</td>" in page
     assert "<script" not in page
     assert not re.search(r"(src|href)=\"(?!#)", page)
     assert "url(" not in page

@@ -13,9 +13,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from tocsin.client import Address
-from tocsin.console import out
+from tocsin.console import out, percent
+from tocsin.demo.cast import settings_of
 from tocsin.demo.child import ServedSystem
+from tocsin.demo.sinks import HookSink, MailSink, listening
 from tocsin.demo.story import Told, tell
+from tocsin.report.answers import SYNTHETIC, Arrived
 
 REPORT = Path("demo-report.html")
 
@@ -39,20 +42,22 @@ def demo(
     console = out()
     folder = data or Path(tempfile.mkdtemp(prefix="tocsin-demo-"))
     console.print(f"[dim]a system of its own in {folder} ...[/dim]")
-    system = ServedSystem(folder, port)
-    kept = False
-    try:
-        address = system.wait_until_ready()
-        told = tell(address, folder, report, console)
-        _summary(told, console)
-        kept = keep
-        if keep:
-            _what_next(address, system, folder, console)
-    finally:
-        if not kept:
-            system.stop()
-            if data is None:
-                shutil.rmtree(folder, ignore_errors=True)
+    mails, hooks = MailSink(), HookSink()
+    with listening(mails, hooks):
+        system = ServedSystem(folder, port, settings_of(folder / "people.yaml", mails, hooks))
+        kept = False
+        try:
+            address = system.wait_until_ready()
+            told = tell(address, (mails, hooks), folder, report, console)
+            _summary(told, console)
+            kept = keep
+            if keep:
+                _what_next(address, system, folder, console)
+        finally:
+            if not kept:
+                system.stop()
+                if data is None:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _summary(told: Told, console: Console) -> None:
@@ -63,6 +68,7 @@ def _summary(told: Told, console: Console) -> None:
     peaks = Counter(alert.peak for alert in alerts)
     still = sum(alert.state == "open" for alert in alerts)
     console.print(f"{len(alerts)} alerts: {peaks['red']} reached red, {peaks['amber']} amber; {still} still open")
+    _answers(told.arrived, console)
     for run in told.runs:
         for column, reason, count, row in run.rejected:
             console.print(escape(f"{run.book}: {count} rows rejected ({column}: {reason}; first in line {row})"))
@@ -74,6 +80,27 @@ def _summary(told: Told, console: Console) -> None:
     console.print(f"report: [bold]{told.report.resolve() if told.report else ''}[/bold]")
 
 
+def _answers(arrived: Arrived, console: Console) -> None:
+    """Say what was sent to people and what came back."""
+    console.print(
+        f"{arrived.staff} e-mails to officers, {arrived.calls} signed webhook calls ({arrived.refused_calls} refused),"
+        f" {arrived.clients} invitations to clients; {arrived.answers} surveys answered"
+    )
+    said = Counter(verdict.verdict for verdict in arrived.verdicts)
+    console.print(f"verdicts: {said['true']} true, {said['false']} false; precision of the policy's rules:")
+    for one in arrived.precision:
+        judged = one["true"] + one["false"]
+        console.print(
+            f"  {one['policy']} v{one['version']} {one['rule']}: {percent(one['precision'])} of {judged} judged"
+        )
+    for one in arrived.surveys[-1:]:
+        console.print(
+            f"surveys {one['period']}: {one['answered']} of {one['invited']} answered,"
+            f" CSAT {percent(one['csat'])}, NPS {one['nps']:+.0f}"
+        )
+    console.print(f"[dim]{SYNTHETIC}[/dim]")
+
+
 def _what_next(address: Address, system: ServedSystem, folder: Path, console: Console) -> None:
     console.rule("[bold]it keeps running[/bold]", style="dim", align="left")
     console.print(f"{address.url}, process {system.pid}, everything in {folder}. To go on:\n")
@@ -83,6 +110,8 @@ def _what_next(address: Address, system: ServedSystem, folder: Path, console: Co
         "tocsin indicators missed_payment_rate --book auto",
         "tocsin indicators par30 --book auto --basis exposure --as-of 2020-05-31",
         "tocsin policy show demo",
+        "tocsin messages list",
+        "tocsin precision",
         f"kill {system.pid}        # stops it; tocsin serve --data {folder} starts it again",
     ):
         console.print(f"  {line}", highlight=False, soft_wrap=True)

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from tocsin.client import Address, Client, NoSystem, Refused, find_system
@@ -19,8 +20,8 @@ LOG = "serve.log"
 class ServedSystem:
     """A running `tocsin serve`."""
 
-    def __init__(self, data: Path, port: int | None = None) -> None:
-        """Start it; `port` None takes one that is free."""
+    def __init__(self, data: Path, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
+        """Start it; `port` None takes one that is free, `settings` are added to the environment."""
         self.data = data
         self.port = port or free_port()
         data.mkdir(parents=True, exist_ok=True)
@@ -81,6 +82,7 @@ class ServedSystem:
 
 
 def free_port() -> int:
+    """Return a loopback port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -105,7 +105,7 @@ def listening(mails: MailSink, hooks: HookSink) -> Iterator[None]:
 
 def _handler(sink: HookSink) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the library's name
+        def do_POST(self) -> None:
             length = int(self.headers.get("content-length") or 0)
             body = self.rfile.read(length) if length <= _MAX_BODY else b""
             status = sink.take({name.lower(): value for name, value in self.headers.items()}, body)

@@ -1,7 +1,8 @@
-"""The course of the demo: start a system, apply the policy, replay both books, tell, report."""
+"""The course of the demo: apply the policy, replay both books, tell, let people answer, report."""
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -11,21 +12,25 @@ from rich.console import Console
 from services.risk.domain.indicators import INDICATORS
 from services.risk.domain.policy import Catalogue, Rule
 from services.risk.domain.policy_file import parse
-from shared.clock import SystemClock
-from shared.events.facts import ATTRIBUTES
-from shared.kernel.days import Day
-from shared.security.keys import KeyRing
+from shared.events.facts import ATTRIBUTES, ClientRegistered
+from shared.kernel.days import Day, format_day, format_month, month_of, parse_day
 from tocsin.client import Address, Client, NoSystem
 from tocsin.commands.quarantine import why
+from tocsin.demo.cast import chosen_clients, put_contacts
+from tocsin.demo.post import Post
+from tocsin.demo.sinks import HookSink, MailSink
 from tocsin.demo.tapes import demo_policy, source_note, tapes
 from tocsin.demo.teller import Teller
-from tocsin.profiles.base import Profile
+from tocsin.profiles.base import Profile, Tape
 from tocsin.progress import watched
 from tocsin.replaying import Closing, Hooks, Replay, wait_until_evaluated
+from tocsin.report.answers import Arrived
 from tocsin.report.page import BookRun, render
 from tocsin.report.view import Alerting, read_alerting
 
-OFFICER_RIGHTS = ("risk:read", "alerts:write")
+_SURVEYED = "auto"
+_MONTHS = 48
+"""Months of survey results that are shown."""
 
 
 @dataclass
@@ -34,6 +39,7 @@ class Told:
 
     runs: list[BookRun] = field(default_factory=list)
     alerting: Alerting | None = None
+    arrived: Arrived = field(default_factory=Arrived)
     report: Path | None = None
     seconds_s: float = 0.0
 
@@ -43,23 +49,38 @@ class Told:
         return sum(run.facts for run in self.runs)
 
 
-def tell(address: Address, data: Path, report: Path, console: Console) -> Told:
-    """Run the whole story against a system that is up; returns what came out. Refused, NoSystem."""
+def tell(address: Address, sinks: tuple[MailSink, HookSink], data: Path, report: Path, console: Console) -> Told:
+    """Run the whole story against a system that is up; returns what came out. Refused, NoSystem.
+
+    `sinks` are what stands at the other end of the system's messages.
+    """
     began_s = time.monotonic()
     told = Told(report=report)
     text = demo_policy()
-    _, secret = KeyRing(data / "keys.json").add("demo-officer", OFFICER_RIGHTS, SystemClock().now().isoformat())
-    with Client(address) as client, Client(Address(address.url, secret)) as officer:
+    with Client(address) as client, closing(Post(client, *sinks, console)) as post:
         client.post("/risk/v1/policies", {"text": text})
-        teller = Teller(client, officer, console)
+        told.arrived = post.arrived
+        teller = Teller(client, console)
         for profile, files in tapes():
-            told.runs.append(_replay(client, profile, files, data, console, teller))
+            told.runs.append(_replay(client, profile, files, data, console, (teller, post)))
+        _hear_back(client, post, told.runs)
         told.alerting = read_alerting(client, rules_of(text))
     report.parent.mkdir(parents=True, exist_ok=True)
-    page = render(told.alerting, told.runs, teller.acknowledged, version("tocsin"))
+    page = render(told.alerting, told.runs, told.arrived, version("tocsin"))
     report.write_text(page, encoding="utf-8")
     told.seconds_s = time.monotonic() - began_s
     return told
+
+
+def _hear_back(client: Client, post: Post, runs: Sequence[BookRun]) -> None:
+    """Let everybody answer, and read what the answers come to."""
+    post.settle()
+    post.judge(client.items("/risk/v1/alerts"))
+    for run in runs:
+        last = month_of(parse_day(run.closed_through))
+        if run.book == _SURVEYED:
+            post.read_surveys(run.book, format_month(last - _MONTHS + 1), format_month(last))
+    post.read_precision()
 
 
 def rules_of(text: str) -> Sequence[Rule]:
@@ -71,9 +92,10 @@ def rules_of(text: str) -> Sequence[Rule]:
 
 
 def _replay(
-    client: Client, profile: Profile, files: list[Path], data: Path, console: Console, teller: Teller
+    client: Client, profile: Profile, files: list[Path], data: Path, console: Console, people: tuple[Teller, Post]
 ) -> BookRun:
-    """Replay one tape; after each close wait until risk has rated it, and tell what it decided."""
+    """Replay one tape; after each close wait until risk has rated it, tell what it decided, and what was answered."""
+    teller, post = people
     book = profile.book
     tape = profile.read(files, book)
     console.rule(f"[bold]book {book}[/bold]", style="dim", align="left")
@@ -81,9 +103,16 @@ def _replay(
         f"[dim]{source_note(profile.name)[0]}: {len(tape.facts):,} facts, {len(tape.rejects)} rejects[/dim]\n"
     )
 
-    def closed(_: Day) -> None:
+    reachable = chosen_clients(_clients(tape)) if book == _SURVEYED else []
+
+    def closed(day: Day) -> None:
         wait_until_evaluated(client, book)
-        teller.look()
+        if reachable:
+            put_contacts(client, book, reachable, format_day(day))
+            reachable.clear()
+        for alert in teller.look():
+            post.wait_for(alert)
+        post.look()
 
     began_s = time.monotonic()
     with watched(console, len(tape.facts), book) as watch:
@@ -104,3 +133,8 @@ def _replay(
         quarantined=[(str(one["id"]), str(one["reason"]), why(one)) for one in waiting],
         source=source_note(profile.name),
     )
+
+
+def _clients(tape: Tape) -> list[str]:
+    """Return the clients that a tape registers."""
+    return [str(fact.event["data"]["client"]) for fact in tape.facts if fact.event["type"] == ClientRegistered.type]

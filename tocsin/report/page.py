@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tocsin.profiles.base import Reject
+from tocsin.report.answers import SYNTHETIC, Arrived
 from tocsin.report.view import Alerting
 
 
@@ -35,16 +36,7 @@ class BookRun:
         return [(column, reason, len(rows), min(rows)) for (column, reason), rows in groups.items()]
 
 
-@dataclass(frozen=True)
-class Acknowledged:
-    """The acknowledgement that was made on the way."""
-
-    alert: str
-    by: str
-    comment: str
-
-
-def render(alerting: Alerting, runs: Sequence[BookRun], acknowledged: Sequence[Acknowledged], version: str) -> str:
+def render(alerting: Alerting, runs: Sequence[BookRun], arrived: Arrived, version: str) -> str:
     """Return the page."""
     environment = Environment(
         loader=PackageLoader("tocsin.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -54,7 +46,8 @@ def render(alerting: Alerting, runs: Sequence[BookRun], acknowledged: Sequence[A
     page = environment.get_template("report.html.j2").render(
         alerting=alerting,
         runs=runs,
-        acknowledged=acknowledged,
+        arrived=arrived,
+        synthetic=SYNTHETIC,
         version=version,
         facts=sum(run.facts for run in runs),
         seconds_s=sum(run.seconds_s for run in runs),
