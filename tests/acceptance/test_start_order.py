@@ -13,7 +13,7 @@ from tests.support.kafka import KafkaServer
 def test_services_wait_for_tables_and_topics_and_go_on(
     tmp_path: Path, postgres_server: str, own_kafka: KafkaServer
 ) -> None:
-    with distributed_system(tmp_path, postgres_server, own_kafka, replicas=2, late=True) as system:
+    with distributed_system(tmp_path, postgres_server, own_kafka, late=True) as system:
         assert system.post("/intake/v1/books", small_book.OPENING).status_code == 201
         assert {item["outcome"] for item in system.send_facts(small_book.beginnings())} == {"accepted"}
         system.settle(small_book.BOOK)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import tocsin.system
@@ -16,27 +16,36 @@ from tests.support.processes import START_TIMEOUT_S, Process, System, eventually
 
 @contextlib.contextmanager
 def distributed_system(
-    folder: Path, postgres: str, kafka: KafkaServer, replicas: int = 2, late: bool = False
+    folder: Path,
+    postgres: str,
+    kafka: KafkaServer,
+    late: bool = False,
+    settings: Mapping[str, str] | None = None,
+    notify: int = 1,
 ) -> Iterator[System]:
-    """Set up databases and topics, start intake and risk, wait until all are ready; `late`: set up after the start."""
+    """Set up databases and topics, start the services, wait until all are ready; `late`: set up after the start.
+
+    `settings` are added to every service's environment. Risk runs twice, notify as often as said, the others once.
+    """
+    replicas = {"risk": 2, "notify": notify}
     databases = {name: asyncio.run(create_database(postgres)) for name in tocsin.system.SERVICES}
     if not late:
         set_up(databases, kafka)
     _, secret = KeyRing(folder / "keys.json").add("tests", RIGHTS, "2020-01-01T00:00:00+00:00")
     processes: dict[str, Process] = {}
-    for name in ("intake", *(f"risk{number}" for number in range(replicas)), "notify", "feedback"):
-        port, service = free_port(), name.rstrip("0123456789")
+    for service, number in ((one, n) for one in tocsin.system.SERVICES for n in range(replicas.get(one, 1))):
+        name, port = f"{service}{number}" if number else service, free_port()
         environment = {
             "TOCSIN_DATABASE_URL": databases[service],
             "TOCSIN_KAFKA": kafka.bootstrap,
             "TOCSIN_KEYS_FILE": str(folder / "keys.json"),
             "TOCSIN_HTTP_PORT": str(port),
             "TOCSIN_LINK_SECRETS": LINK_SECRETS,
-            "TOCSIN_SURVEY_HISTORY": "true",
+            **(settings or {}),
         }
         processes[name] = Process([f"services.{service}"], environment, port, folder / f"{name}.log")
         processes[name].start(wait=False)
-    urls = {name: processes["risk0" if name == "risk" else name].url for name in tocsin.system.SERVICES}
+    urls = {name: processes[name].url for name in tocsin.system.SERVICES}
     system = System(processes, urls, lambda: secret)
     try:
         if late:

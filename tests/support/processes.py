@@ -160,12 +160,11 @@ class System:
 
 
 @contextlib.contextmanager
-def embedded_system(folder: Path) -> Iterator[System]:
-    """Run `tocsin serve` on files in a folder."""
+def embedded_system(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[System]:
+    """Run `tocsin serve` on files in a folder; `settings` are added to the environment."""
     port = free_port()
-    process = Process(
-        ["tocsin.cli", "serve", "--data", str(folder / "data"), "--port", str(port)], {}, port, folder / "serve.log"
-    )
+    command = ["tocsin.cli", "serve", "--data", str(folder / "data"), "--port", str(port)]
+    process = Process(command, settings or {}, port, folder / "serve.log")
     process.start()
     profile = folder / "data" / "profile.json"
     urls = dict.fromkeys(("intake", "risk", "notify", "feedback"), process.url)

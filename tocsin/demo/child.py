@@ -34,7 +34,7 @@ class ServedSystem:
             stderr=self._log,
             start_new_session=True,
             # What is replayed here is history, and its clients are synthetic: they may be asked as if it were today.
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "TOCSIN_SURVEY_HISTORY": "true"},
+            env={**os.environ, **(settings or {}), "PYTHONUNBUFFERED": "1"},
         )
 
     @property
