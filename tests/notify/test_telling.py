@@ -68,7 +68,7 @@ async def test_messages_name_their_alert_in_their_reader_s_language_with_a_link_
     assert {one.subject for one in opened} == {ALERT}
     assert {one.holder for one in opened} == {"anna", "bo", "chat"}
     (hook,) = small.channels["webhook"].sent
-    assert hook.payload["notices"][0]["alert"] == ALERT
+    assert hook.payload["data"]["notices"][0]["alert"] == ALERT
     assert hook.url == "https://chat.bank.example/hook"
 
 

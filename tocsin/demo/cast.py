@@ -15,7 +15,7 @@ OFFICERS = {
     "noor": {"name": "Noor Haddad", "language": "en", "roles": ["project_controller"]},
 }
 """Person -> who that is; each answers for one owner role of the demo's policy."""
-_EVERY = 12
+_EVERY = 5
 """One client in so many has told how to be reached."""
 
 
@@ -44,9 +44,11 @@ def settings_of(people: Path, mails: MailSink, hooks: HookSink) -> dict[str, str
         "TOCSIN_SMTP_TLS": "none",
         "TOCSIN_MAIL_FROM": "tocsin@lender.example",
         "TOCSIN_WEBHOOK_ALLOW": HOST,
-        # Years pass within a minute: what is told of them must not wait for company, and clients are asked about them.
+        # Years pass within a minute: what is told of them must not wait for company, and clients are asked about
+        # a month that has just been closed as a whole.
         "TOCSIN_GROUP_WINDOW_S": "0.1",
         "TOCSIN_SURVEY_HISTORY": "true",
+        "TOCSIN_SURVEY_OCCASION_AGE_DAYS": "31",
     }
 
 

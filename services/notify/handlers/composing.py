@@ -6,7 +6,7 @@ Only one process composes at a time; if two did, the second would find its notic
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -247,7 +247,10 @@ async def _message(
         failed = error.reason[:500]
         subject, text = plain_words(content, language)
         html, template, version = "", "plain", "1"
-    payload = msgspec.to_builtins(content) if recipient.channel is Channel.WEBHOOK else {}
+    payload: dict[str, Any] = {}
+    if recipient.channel is Channel.WEBHOOK:
+        told = msgspec.to_builtins(content)
+        payload = {"type": f"alert.{one.purpose.value}", "timestamp": work.now.isoformat(), "data": told}
     return MessageRow(
         one.id,
         recipient.channel.value,
