@@ -28,11 +28,22 @@ def test_it_tells_each_turn_with_date_book_indicator_segment_value_parts_and_why
     assert (auto, projects) == (sorted(auto), sorted(projects))
 
 
-def test_an_officer_acknowledges_over_http_before_the_alert_ends(demo: Demo) -> None:
-    assert demo.out.index("acknowledged over HTTP by") < demo.out.index("2020-08-31")
+def test_an_officer_acknowledges_by_the_link_of_a_message_before_the_alert_ends(demo: Demo) -> None:
+    assert demo.out.index("acknowledged on the page behind") < demo.out.index("2020-08-31")
     alerts = demo.front.run("alerts", "list", "--json").json()
     acknowledged = [(one["indicator"], one["as_of"]) for one in alerts if one["acknowledged"]]
     assert acknowledged == [("missed_payment_rate", "2020-04-30")]
+
+
+def test_it_shows_a_message_as_it_arrived_and_what_came_back(demo: Demo) -> None:
+    assert "the message as it arrived by e-mail: to avery@lender.example" in said(demo)
+    assert "AMBER: Missed payments, book auto, 2018-09" in said(demo)
+    assert "verdicts: 6 true, 2 false" in said(demo)
+    assert "demo v1 missed-payments: 33.3 % of 3 judged" in said(demo)
+    assert re.search(
+        r"signed webhook calls \(0 refused\), [1-9]\d* invitations to clients; [1-9]\d* surveys", said(demo)
+    )
+    assert "are made up; loans and projects are real" in said(demo)
 
 
 def test_it_ends_with_a_summary_and_says_how_to_go_on(demo: Demo) -> None:
@@ -92,7 +103,10 @@ def test_the_report_names_every_alert_with_its_reason_and_its_drivers(browser: B
     assert page.locator("#auto-missed_payment_rate-count article .drivers").count() == 3
     texts = page.locator("#auto-missed_payment_rate-count svg.wide text").all_text_contents()
     assert {"Sep 2018 amber 14.1\u00a0%", "Jun 2019 amber 16.1\u00a0%", "Apr 2020 red 20.5\u00a0%"} <= set(texts)
-    assert "officer-on-duty" in page.content()
+    answers = page.locator("#answers").inner_text()
+    assert "was acknowledged on the page behind the link by avery" in answers
+    assert "made up" in answers
+    assert page.locator("#answers .precision tbody tr").count() == 6
     assert "no payments: closed before the tape begins" in page.content()
 
 

@@ -250,7 +250,7 @@ def test_an_acknowledgement_by_link_is_decided_by_risk_and_shown(story: Story) -
     alert = story.alert("missed_payment_rate")
     revisions = story.system.get(f"/risk/v1/alerts/{alert['id']}")["revisions"]
     [seen] = [one for one in revisions if one["change"] == "acknowledged"]
-    assert (seen["by"], seen["comment"]) == ("olga", "on it")
+    assert seen["explanation"] == {"by": "olga", "comment": "on it"}
 
 
 def test_who_was_told_of_a_charge_off_is_told_that_it_never_was(story: Story) -> None:
@@ -261,14 +261,11 @@ def test_who_was_told_of_a_charge_off_is_told_that_it_never_was(story: Story) ->
         assert any(words.lower() in text.lower() for text in texts), texts
 
 
-def test_clients_who_agreed_were_asked_once_and_their_answers_ring(story: Story) -> None:
+def test_clients_who_agreed_were_asked_once(story: Story) -> None:
     asked = [one.recipient for one in story.mails.mails if one.recipient.endswith("@clients.example")]
     assert sorted(asked) == ["c8@clients.example", "c9@clients.example"]
     skipped = story.system.get("/feedback/v1/surveys", state="skipped")["items"]
     assert [(one["client"], one["reason"]) for one in skipped] == [("c19", "no_consent")]
-    series = story.system.get("/risk/v1/indicators/csat/series", book="small")["series"]
-    [answered] = [point for point in series if point["denominator"]]
-    assert (answered["numerator"], answered["denominator"]) == (0, 2)
 
 
 def test_a_verdict_counts_into_the_precision_of_its_rule(story: Story) -> None:
@@ -298,5 +295,4 @@ def test_a_verdict_on_a_withdrawn_alert_is_superseded(story: Story) -> None:
 
 @pytest.mark.servers
 def test_both_ways_to_run_tell_the_same(on_files: Story, on_servers: Story) -> None:
-    for indicator in ("missed_payment_rate", "csat"):
-        assert on_files.told(indicator) == on_servers.told(indicator), indicator
+    assert on_files.told("missed_payment_rate") == on_servers.told("missed_payment_rate")
