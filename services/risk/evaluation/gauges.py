@@ -25,8 +25,6 @@ from shared.kernel.days import date_of
 _BACK = {PeriodKind.MONTH: 12, PeriodKind.DAY: 31}
 """How many periods back a last value is looked for: not every period has one."""
 _SERIES = ["book", "indicator", "basis", "currency", "segment", "period_kind"]
-
-
 _Side = tuple[Direction, Level]
 
 
