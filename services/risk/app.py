@@ -4,14 +4,14 @@ from services.risk.api import make_router
 from services.risk.api.edge import Front
 from services.risk.evaluation.requests import decide_requests
 from services.risk.handlers.claim import let_go, take_over
-from services.risk.handlers.fold import Scope, fold_batch
+from services.risk.handlers.fold import Scope, fold_batch, fold_surveys
 from services.risk.handlers.letters import keep_dead_letter, restore
 from services.risk.settings import RiskSettings
 from services.risk.store.tables import HOUSE, METADATA, MORGUE
 from services.risk.workers import evaluator, gauges, housekeeping
 from shared.db.port import Database, Tx
 from shared.events.base import Topic
-from shared.events.feedback import VerdictGiven
+from shared.events.feedback import SurveyAnswered, SurveyInvited, VerdictGiven
 from shared.events.notify import AcknowledgementRequested
 from shared.runtime.bell import Bell
 from shared.runtime.dispatch import Handle, by_type
@@ -49,7 +49,7 @@ def build(settings: RiskSettings, platform: Platform, database: Database) -> Ser
 
 
 def _subscriptions(scope: Scope, evaluate: Bell) -> tuple[Subscription, ...]:
-    return (_intake(scope, evaluate), _notify(scope), _feedback(scope))
+    return (_intake(scope, evaluate), _notify(scope), _feedback(scope, evaluate))
 
 
 def _intake(scope: Scope, evaluate: Bell) -> Subscription:
@@ -80,9 +80,15 @@ def _notify(scope: Scope) -> Subscription:
     return Subscription(Topic.NOTIFY, handle, keep_dead_letter)
 
 
-def _feedback(scope: Scope) -> Subscription:
-    handle = by_type("risk", {_deciding(scope): (VerdictGiven,)})
-    return Subscription(Topic.FEEDBACK, handle, keep_dead_letter)
+def _feedback(scope: Scope, evaluate: Bell) -> Subscription:
+    async def fold(tx: Tx, batch: Batch) -> None:
+        await fold_surveys(tx, batch, scope)
+
+    def after_commit(_batch: Batch) -> None:
+        evaluate.ring()
+
+    handle = by_type("risk", {_deciding(scope): (VerdictGiven,), fold: (SurveyInvited, SurveyAnswered)})
+    return Subscription(Topic.FEEDBACK, handle, keep_dead_letter, after_commit=after_commit)
 
 
 def _deciding(scope: Scope) -> Handle:

@@ -48,6 +48,15 @@ async def advance(
     return await tx.execute(_advance(house.position), place) == 1
 
 
+async def hold(tx: Tx, house: HouseTables, group: str, topic: str, partition: int) -> None:
+    """Keep whoever owns a partition from committing a batch of it until this transaction ends; claimed yet or not."""
+    table = house.position
+    where = (table.c.group_name == group, table.c.topic == topic, table.c.partition == partition)
+    columns = ("group_name", "topic", "partition", "next_offset", "epoch", "owner")
+    await tx.insert_new(table, columns, [(group, topic, partition, 0, 0, "")], columns[:3])
+    await tx.row(select(table.c.epoch).where(*where).with_for_update())
+
+
 async def stored(tx: Tx, house: HouseTables, group: str, topic: str) -> dict[int, int]:
     """Return the next offset of each partition that was ever claimed."""
     table = house.position

@@ -242,6 +242,15 @@ async def test_a_client_and_a_project(database: AnyDatabase, client: httpx.Async
     assert [loan["loan"] for loan in seen["loans"]] == ["l3"]
     assert [(one["project"], one["slip_days"], one["budget"]) for one in seen["projects"]] == [("p/0", 151, "5.50")]
     assert (await get(client, "/clients/c4", book="auto"))["alias_of"] == "c3"
+    assert seen["projects"][0]["milestones"] == []
+    milestone = facts.MilestoneReported(
+        book="auto", value_date=date(2020, 1, 5), project="p/0", milestone="roof", baseline=date(2020, 2, 20)
+    )
+    feed.fact(milestone, "c3", "roof")
+    await settle(database, feed)
+    seen = await get(client, "/projects/p/0", book="auto", as_of="2020-03-01")
+    (roof,) = seen["milestones"]
+    assert (roof["milestone"], roof["baseline"], roof["days_late"]) == ("roof", "2020-02-20", 10)
     told = await get(client, "/projects/p/0", book="auto", as_of="2020-02-01")
     assert (told["reports"], told["forecast"], told["slip_days"]) == (1, "2021-01-01", None)
     assert (await client.get(f"{RISK}/clients/none", params={"book": "auto"})).status_code == 404

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.risk.domain.indicators import INDICATORS
@@ -74,6 +74,14 @@ def test_a_small_rule_is_fine_and_has_defaults() -> None:
     assert parsed.policy.rules == (
         Rule(id="one", book="auto", indicator="par30", owner="officer", basis="exposure", amber=Threshold(0.2, 0.2)),
     )
+
+
+def test_a_difference_of_shares_may_be_negative() -> None:
+    assert errors_of("{enter: -20 %, leave: 0 %}", "direction: below", "nps") == []
+    assert errors_of("{enter: -50 %, leave: -60 %}", "", "nps") == []
+    assert "less than -100%" in errors_of("{enter: -130 %, leave: 0 %}", "direction: below", "nps")[0]
+    assert "stand for ever" in errors_of("{enter: -100 %, leave: -100 %}", "", "nps")[0]
+    assert "negative" in errors_of("{enter: -20 %, leave: 0 %}", "direction: below", "csat")[0]
 
 
 @pytest.mark.parametrize(
@@ -189,6 +197,7 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     assert all(error.line >= 1 for error in parsed.errors)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_policy_with_a_broken_piece_is_refused_with_lines_or_still_well_formed(data: st.DataObject) -> None:
     text = DEMO.read_text(encoding="utf-8")

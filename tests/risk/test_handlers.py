@@ -249,6 +249,35 @@ async def test_projects_are_counted_by_round(database: AnyDatabase) -> None:
     await assert_true(database)
 
 
+async def test_milestones_are_counted_and_corrected_in_any_order(database: AnyDatabase) -> None:
+    feed = Feed()
+    feed.open_book()
+    register(feed, "c0")
+    told = ((3, None, date(2020, 3, 1)), (2, date(2020, 2, 10), None), (1, date(2020, 9, 1), None))
+    for number, (month, baseline, actual) in enumerate(told):
+        day = date(2020, month, 2)
+        report = facts.MilestoneReported(
+            book="auto", value_date=day, project="p0", milestone="m", baseline=baseline, actual=actual
+        )
+        feed.fact(report, "c0", f"m{number}")
+        await fold(database, feed)
+    project = facts.ProjectRegistered(
+        book="auto", value_date=date(2020, 1, 2), project="p0", client="c0", currency="USD"
+    )
+    feed.fact(project, "c0", "p0")
+    await fold(database, feed)
+    # The baseline of the earliest value date is the approved one, though it came last.
+    assert ("portfolio", "", "milestones_due", date(2020, 9, 1).toordinal()) in await kept_cells(database)
+    await assert_true(database)
+    annulled = facts.FactCorrected(book="auto", value_date=date(2020, 4, 1), fact="m2")
+    feed.fact(annulled, "c0", "annulled", target="m2")
+    await fold(database, feed)
+    cells = await kept_cells(database)
+    assert cells["portfolio", "", "milestones_delayed", date(2020, 2, 10).toordinal()] == 1
+    assert ("portfolio", "", "milestones_due", date(2020, 9, 1).toordinal()) not in cells
+    await assert_true(database)
+
+
 async def test_a_loan_may_arrive_in_one_batch_with_its_whole_life(database: AnyDatabase) -> None:
     feed = Feed()
     small_book(feed, loans=3)

@@ -9,13 +9,24 @@ from services.risk.domain.cells import Cells, add
 from services.risk.domain.client import history_of
 from services.risk.domain.course import Episode
 from services.risk.handlers.arrivals import split_subject
-from services.risk.handlers.subjects import LOANS, PROJECTS
+from services.risk.handlers.subjects import LOANS, PROJECTS, SURVEYS
 from services.risk.handlers.translate import client_facts, told_from_row
 from services.risk.store import books, facts
-from services.risk.store.tables import ALERT, COUNTER, COUNTER_MONTH, INDICATOR_VALUE, LEDGER, LOAN, PROJECT, TALLY
+from services.risk.store.tables import (
+    ALERT,
+    COUNTER,
+    COUNTER_MONTH,
+    INDICATOR_VALUE,
+    LEDGER,
+    LOAN,
+    PROJECT,
+    SURVEY,
+    TALLY,
+)
 from shared.kernel.days import month_of
 from tests.risk.feed import AnyDatabase, rows_of
 
+ENGINES = {"loan": LOANS, "project": PROJECTS, "survey": SURVEYS}
 _COURSE = msgspec.msgpack.Decoder(Episode).decode
 
 
@@ -37,7 +48,7 @@ async def true_cells(database: AnyDatabase, book: str = "auto") -> tuple[Cells, 
         told = [told_from_row(row) for row in stored[subject]]
         own = [told_from_row(row) for row in stored.get(f"client/{book}/{clients[subject]}", [])]
         moves = history_of(client_facts(own)).moves
-        engine: Any = LOANS if kind == "loan" else PROJECTS
+        engine: Any = ENGINES[kind]
         folded = engine.fold(engine.translate(told, None), moves, terms)
         add(cells, folded.cells)
         states[subject] = None if folded.state is None else msgspec.msgpack.encode(folded.state)
@@ -70,7 +81,7 @@ async def assert_true(database: AnyDatabase, book: str = "auto") -> None:
     assert {key: value for key, value in kept.items() if value} == {k: v for k, v in months.items() if v}
     saved = {
         row.subject: row.state
-        for table in (LOAN, PROJECT)
+        for table in (LOAN, PROJECT, SURVEY)
         for row in await rows_of(database, select(table).where(table.c.book == book))
     }
     assert saved == states

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from services.risk.domain.ahead import ahead
 from services.risk.domain.anomaly import Anomaly, Contradiction
+from services.risk.domain.arrears import follow_arrears
 from services.risk.domain.book import BookTerms
 from services.risk.domain.cells import Cells, Rows, add_rows
 from services.risk.domain.default_path import rolled
 from services.risk.domain.flows import falls_due, instalment_rows, month_rows, paid_rows
 from services.risk.domain.loan_facts import LoanFact, LoanKind, effective, order_of
-from services.risk.domain.loan_state import Early, LoanState, Standing, Status
+from services.risk.domain.loan_state import Cure, Early, LoanState, Standing, Status
 from services.risk.domain.loan_view import LoanView, view_of
 from services.risk.domain.schedule import expand, packed, with_arrears
 from services.risk.domain.segments import SegmentMove, place, recent, segment_log
@@ -34,6 +35,8 @@ class Folded(NamedTuple):
     state: LoanState | None
     cells: Cells
     anomalies: list[Anomaly]
+    cures: list[Cure]
+    """Every cure of arrears, in order; the state has the last one."""
 
 
 def fold(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTerms) -> Folded:
@@ -47,19 +50,22 @@ def fold(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTer
     state: LoanState | None = None
     rows: Rows = {}
     own: dict[str, str] = {}
+    cures: list[Cure] = []
     for fact in counting.facts:
         if fact.kind in _STARTS and (state is None or state.status is Status.EXPECTED):
             own = fact.attributes
-        state, changed, anomaly = _step(state or LoanState(), fact, terms)
+        before, (state, changed, anomaly) = state, _step(state or LoanState(), fact, terms)
+        if state.cured is not None and (before is None or state.cured is not before.cured):
+            cures.append(state.cured)
         add_rows(rows, changed)
         if anomaly is not None:
             anomalies.append(Anomaly(fact.id, anomaly))
     if state is None:
-        return Folded(None, {}, anomalies)
+        return Folded(None, {}, anomalies, [])
     log = segment_log(own, moves, terms.segment_attributes)
     state.segments = recent(log, state.last_order[0])
     state.dangling = counting.dangling
-    return Folded(state, place(rows, log, state.currency), anomalies)
+    return Folded(state, place(rows, log, state.currency), anomalies, cures)
 
 
 def continues(state: LoanState | None, fact: LoanFact) -> bool:
@@ -72,7 +78,8 @@ def continues(state: LoanState | None, fact: LoanFact) -> bool:
 def advance(state: LoanState, fact: LoanFact, terms: BookTerms) -> Folded:
     """Continue a fold by a fact that `continues` it; the cells are what the fact changes. The state is not touched."""
     after, rows, anomalies = advance_rows(state, fact, terms)
-    return Folded(after, place(rows, after.segments, after.currency), anomalies)
+    cures = [after.cured] if after.cured is not None and after.cured is not state.cured else []
+    return Folded(after, place(rows, after.segments, after.currency), anomalies, cures)
 
 
 def advance_rows(state: LoanState, fact: LoanFact, terms: BookTerms) -> tuple[LoanState, Rows, list[Anomaly]]:
@@ -96,6 +103,7 @@ def _step(state: LoanState, fact: LoanFact, terms: BookTerms) -> tuple[LoanState
     after.last_order = order_of(fact)
     rows: Rows = {}
     anomaly = _HANDLERS[fact.kind](before, after, fact, terms, rows)
+    follow_arrears(before, after, fact, terms)
     add_rows(rows, ahead(after, fact.day, terms))
     add_rows(rows, ahead(before, fact.day, terms), -1)
     return after, rows, anomaly

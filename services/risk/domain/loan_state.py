@@ -40,6 +40,18 @@ class Early(NamedTuple):
     currency: str
 
 
+class Cure(NamedTuple):
+    """The end of a spell of arrears by a repayment."""
+
+    since: Day
+    """First day at whose close the loan was past due."""
+    cured_on: Day
+    days_past_due: int
+    """At the close before that day."""
+    known_at_us: int
+    """When the lender knew of the repayment."""
+
+
 class LoanState(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     """State after its last fact; encodable by msgspec. `schedule` changes rarely and may be stored apart."""
 
@@ -75,6 +87,12 @@ class LoanState(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     """First day on which the last restructuring no longer shows; 0 when there was none."""
     dpd_floor: int = 0
     """DPD before it."""
+    opening_due: Day | None = None
+    """`oldest_due` at the close before the day of the last fact."""
+    late_since: Day = 0
+    """First day of the spell of arrears that goes on after the last fact; 0 when none does."""
+    cured: Cure | None = None
+    """The last cure of arrears."""
     early: tuple[Early, ...] = ()
     """Repaid before the beginning, waiting for it."""
     segments: SegmentLog = ()

@@ -172,6 +172,10 @@ class IndicatorShape(Protocol):
     def period_kinds(self) -> Sequence[str]:
         """`month`, and `day` for a stock."""
 
+    @property
+    def lowest(self) -> float:
+        """The least value that can be: 0 for a share, -1 for a difference of shares."""
+
 
 class Catalogue(NamedTuple):
     """The names that a policy may use."""

@@ -176,6 +176,7 @@ def _rule(fields: Fields, book: str, identity: str, catalogue: Catalogue) -> Rul
     direction = Direction(fields.choice("direction", [each.value for each in Direction], Direction.ABOVE))
     indicator = catalogue.indicators.get(fields.choice("indicator", sorted(catalogue.indicators), None))
     measure = _measure(fields, indicator)
+    lowest = 0.0 if indicator is None else indicator.lowest
     rule = Rule(
         id=identity,
         book=book,
@@ -186,8 +187,8 @@ def _rule(fields: Fields, book: str, identity: str, catalogue: Catalogue) -> Rul
         segments=_segments(fields, catalogue.attributes),
         period=PeriodKind(measure.period),
         direction=direction,
-        amber=_threshold(fields, "amber", direction),
-        red=_threshold(fields, "red", direction),
+        amber=_threshold(fields, "amber", direction, lowest),
+        red=_threshold(fields, "red", direction, lowest),
         minimum_sample=fields.count("minimum_sample", 0, 0),
         minimum_numerator=fields.count("minimum_numerator", 0, 0),
         dwell=fields.count("dwell", 1, 1, 1_000),
@@ -238,20 +239,20 @@ def _segments(fields: Fields, attributes: Sequence[str]) -> tuple[str, ...]:
     return tuple(selectors) or (PORTFOLIO,)
 
 
-def _threshold(fields: Fields, name: str, direction: Direction) -> Threshold | None:
+def _threshold(fields: Fields, name: str, direction: Direction, lowest: float) -> Threshold | None:
     """Read one level's enter and leave values."""
     if not fields.has(name):
         return None
     inner = Fields.of(fields.node(name), f"{fields.path}.{name}", ("enter", "leave"), fields.problems)
     if inner is None:
         return None
-    enter, leave = inner.fraction("enter"), inner.fraction("leave")
+    enter, leave = inner.fraction("enter", lowest), inner.fraction("leave", lowest)
     if enter is None or leave is None:
         return None
     if direction.reaches(leave, enter) and leave != enter:
         side = "below" if direction is Direction.ABOVE else "above"
         inner.problem("leave", f"lies on the wrong side: a level of direction {direction} is left {side} its enter")
-    always = 0.0 if direction is Direction.ABOVE else 1.0
+    always = lowest if direction is Direction.ABOVE else 1.0
     for key, value in (("enter", enter), ("leave", leave)):
         if value == always:
             inner.problem(key, f"every value is {direction} {always:.0%} or at it, so the level would stand for ever")

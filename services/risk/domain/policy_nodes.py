@@ -238,8 +238,8 @@ class Fields:
             return None
         return hours
 
-    def fraction(self, name: str) -> float | None:
-        """Return a rate from 0 to 1, written `13 %` or `0.13`; the key must be there."""
+    def fraction(self, name: str, lowest: float = 0.0) -> float | None:
+        """Return a rate from `lowest` to 1, written `13 %` or `0.13`; the key must be there."""
         node = self.node(name, required=True)
         value = self._scalar(name, node, "a rate such as 13 % or 0.13") if node is not None else None
         if value is None:
@@ -250,8 +250,10 @@ class Fields:
             return None
         number, percent = Decimal(match.group(1)), match.group(2)
         fraction = number / 100 if percent else number
-        if fraction < 0:
+        if fraction < 0 and lowest >= 0:
             self.problem(name, f"{value} is negative")
+        elif fraction < lowest:
+            self.problem(name, f"{value} is less than {lowest:.0%}, which this indicator cannot be")
         elif fraction > 1 and not percent:
             self.problem(name, f"{value} is more than 1: write {number} % or {number / 100}")
         elif fraction > 1:

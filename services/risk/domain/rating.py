@@ -83,6 +83,7 @@ def _guard(rule: Rule, observation: Observation) -> RatingReason | None:
     """Return what forbids entering a level, None when nothing does."""
     if observation.sample < rule.minimum_sample:
         return RatingReason.BELOW_MINIMUM_SAMPLE
-    if observation.numerator < rule.minimum_numerator:
+    # A numerator may be negative (nps): a minimum of 0 forbids nothing.
+    if rule.minimum_numerator and observation.numerator < rule.minimum_numerator:
         return RatingReason.BELOW_MINIMUM_NUMERATOR
     return None

@@ -181,7 +181,7 @@ def _revision(task: Task, look: _Look, key: SeriesKey, period: int, before: Publ
     known_from, cause = why or (0, "back_dated")
     if before is None and period in look.ends:
         known_from, cause = max(known_from, look.closes.known_at(look.ends[period])), "close"
-    elif cause in ("fact", "repayment"):
+    elif cause in ("fact", "repayment", "survey"):
         # It came when its period was over: that is what the reader needs to know of it.
         cause = "back_dated"
     one = Published(

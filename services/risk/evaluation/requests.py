@@ -10,10 +10,9 @@ from services.risk.domain.moments import micros_of
 from services.risk.evaluation.acknowledging import acknowledge_alert
 from services.risk.evaluation.decision import Decided
 from services.risk.evaluation.judging import judge_alert
-from services.risk.evaluation.revisions import SOURCE
 from services.risk.store import alerts, books, requests
 from services.risk.store.requests import RequestRow
-from services.risk.store.tables import HOUSE
+from services.risk.store.tables import HOUSE, SOURCE
 from shared.db import outbox
 from shared.db.outbox import OutboxRow
 from shared.db.port import Tx

@@ -16,6 +16,7 @@ from services.risk.evaluation.alerts import Moved, pack_course
 from services.risk.evaluation.circumstances import Surroundings
 from services.risk.evaluation.state import Task
 from services.risk.store.alerts import AlertRow, RevisionRow
+from services.risk.store.tables import SOURCE
 from shared.db.outbox import OutboxRow
 from shared.db.port import Tx
 from shared.events.base import Topic
@@ -25,8 +26,6 @@ from shared.kernel.days import date_of
 from shared.kernel.ids import hashed_id
 from shared.log.lanes import lane_of
 from shared.telemetry import onward
-
-SOURCE = "/tocsin/risk"
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

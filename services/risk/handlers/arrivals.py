@@ -1,26 +1,30 @@
-"""Records of the intake topic as typed arrivals: envelope from the headers, body by a decoder built once per type."""
+"""Records of the topics that are folded, as typed arrivals: envelope from the headers, body by its type's decoder."""
 
 from collections.abc import Callable, Iterable
+from datetime import date
 from typing import Any, NamedTuple
 
 import msgspec
 
 from services.risk.domain.moments import micros_of
-from shared.events import facts, intake
+from shared.events import facts, feedback, intake
 from shared.events.base import Message
 from shared.events.envelope import Envelope, from_headers
 from shared.kernel.days import Day, day_of
 from shared.kernel.ids import digest_of
 from shared.log.port import Record
 
-MESSAGES: tuple[type[Message], ...] = (*facts.FACTS, intake.BookOpened, intake.BookDayClosed)
-"""What risk reads; other types on the topic are skipped and counted."""
+SURVEYS: tuple[type[Message], ...] = (feedback.SurveyInvited, feedback.SurveyAnswered)
+MESSAGES: tuple[type[Message], ...] = (*facts.FACTS, intake.BookOpened, intake.BookDayClosed, *SURVEYS)
+"""What risk folds; other types on the topics are skipped and counted."""
 
 _DECODERS: dict[str, Callable[[bytes], Message]] = {
     message.type: msgspec.json.Decoder(message).decode for message in MESSAGES
 }
 
-LOAN, PROJECT, CLIENT = "loan", "project", "client"
+LOAN, PROJECT, SURVEY, CLIENT = "loan", "project", "survey", "client"
+
+Folded = facts.Fact | feedback.SurveyInvited | feedback.SurveyAnswered
 
 _SUBJECT_FIELD = {
     facts.ClientRegistered.type: CLIENT,
@@ -40,16 +44,17 @@ _SUBJECT_FIELD = {
     facts.RecoveryReversed.type: LOAN,
     facts.LoanClosed.type: LOAN,
     facts.LoanLeftBook.type: LOAN,
+    **{message.type: SURVEY for message in SURVEYS},
 }
 """Which field of a fact names what it is folded into; a correction is folded where its target is."""
 
 
 class Arrival(NamedTuple):
-    """One fact as it came."""
+    """One fact, or event of a survey, as it came."""
 
     record: Record
     envelope: Envelope
-    message: facts.Fact
+    message: Folded
     subject: str
     """`kind/book/id`; empty for a correction until its target is found."""
     day: Day
@@ -100,18 +105,18 @@ def decode_batch(records: Iterable[Record]) -> Arrivals:
             unknown += 1
             continue
         message = decode(record.value)
-        if isinstance(message, facts.Fact):
+        if isinstance(message, Folded):
             arrived.append(_arrival(record, envelope, message))
         elif isinstance(message, intake.BookOpened | intake.BookDayClosed):
             controls.append(Control(envelope, message))
     return Arrivals(arrived, controls, unknown)
 
 
-def _arrival(record: Record, envelope: Envelope, message: facts.Fact) -> Arrival:
+def _arrival(record: Record, envelope: Envelope, message: Folded) -> Arrival:
     kind = _SUBJECT_FIELD.get(envelope.type)
     subject = "" if kind is None else subject_of(kind, message.book, getattr(message, kind))
     received_at_us = micros_of(envelope.time)
-    known_at = envelope.known_at or message.known_at
+    known_at = envelope.known_at or getattr(message, "known_at", None)
     if known_at is not None and known_at.tzinfo is None:
         raise ValueError("known_at has no zone")
     return Arrival(
@@ -119,10 +124,20 @@ def _arrival(record: Record, envelope: Envelope, message: facts.Fact) -> Arrival
         envelope,
         message,
         subject,
-        day_of(message.value_date),
+        day_of(_date_of(message)),
         received_at_us if known_at is None else micros_of(known_at),
         received_at_us,
     )
+
+
+def _date_of(message: Folded) -> date:
+    match message:
+        case feedback.SurveyInvited():
+            return message.invited_on
+        case feedback.SurveyAnswered():
+            return message.answered_on
+        case _:
+            return message.value_date
 
 
 def digest(arrival: Arrival) -> str:

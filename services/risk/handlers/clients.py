@@ -38,6 +38,10 @@ class Clients(NamedTuple):
     """The loans and projects of the moved ones."""
 
 
+NOBODY = Clients({}, {}, {})
+"""The clients of a batch that speaks of none."""
+
+
 def unpack_moves(packed: bytes) -> list[SegmentMove]:
     """Return a client's stored attribute history."""
     return _MOVES.decode(packed)
@@ -46,7 +50,7 @@ def unpack_moves(packed: bytes) -> list[SegmentMove]:
 async def fold_clients(tx: Tx, partition: int, arrived: Sequence[Arrival]) -> Clients:
     """Bring the clients that a batch speaks of up to date."""
     if not arrived:
-        return Clients({}, {}, {})
+        return NOBODY
     by_client: dict[ClientKey, list[Arrival]] = {}
     for one in arrived:
         _, book, client = split_subject(one.subject)
@@ -81,5 +85,6 @@ async def fold_clients(tx: Tx, partition: int, arrived: Sequence[Arrival]) -> Cl
 def told_of(arrived: Iterable[Arrival]) -> list[Told]:
     """Return facts of the batch for translation."""
     return [
-        Told(one.envelope.id, one.envelope.type, one.known_at_us, one.envelope.target, one.message) for one in arrived
+        Told(one.envelope.id, one.envelope.type, one.known_at_us, one.envelope.target, one.message, one.day)
+        for one in arrived
     ]

@@ -12,13 +12,14 @@ from services.risk.domain.book import BookTerms
 from services.risk.domain.moments import micros_of
 from services.risk.handlers import arrivals as reading
 from services.risk.handlers.arrivals import Arrival, Control
-from services.risk.handlers.clients import fold_clients
-from services.risk.handlers.letters import bury_conflicts
+from services.risk.handlers.clients import NOBODY, fold_clients
+from services.risk.handlers.cures import tell_cures
+from services.risk.handlers.ledger import arrival_of, into_ledger
 from services.risk.handlers.outcome import Outcome
-from services.risk.handlers.subjects import LOANS, PROJECTS, Work, fold_subjects
+from services.risk.handlers.subjects import LOANS, PROJECTS, SURVEYS, Work, fold_subjects
 from services.risk.store import books, counters, facts, marks
 from services.risk.store.tables import HOUSE
-from shared.db import lanes
+from shared.db import lanes, positions
 from shared.db.port import Tx
 from shared.events import intake
 from shared.events.base import Topic
@@ -52,16 +53,17 @@ async def fold_batch(tx: Tx, batch: Batch, scope: Scope) -> None:
     """Fold a batch of the intake topic; Poison or a decoding error when a record of it cannot be digested."""
     arrived = reading.decode_batch(batch.records)
     metrics.UNKNOWN_TYPES.inc(arrived.unknown)
-    await _open_books(tx, batch.partition, arrived.controls, scope)
-    fresh = await _into_ledger(tx, arrived.facts)
+    early = await _open_books(tx, batch.partition, arrived.controls, scope)
+    fresh = await into_ledger(tx, arrived.facts)
     terms = await _terms(tx, fresh, arrived.controls)
     outcome = Outcome()
-    if fresh:
+    if fresh or early:
         clients = await fold_clients(tx, batch.partition, [one for one in fresh if one.subject.startswith("client/")])
-        work = Work(batch.partition, fresh, clients, terms)
+        work = Work(batch.partition, [*fresh, *early], clients, terms)
         await fold_subjects(tx, LOANS, work, outcome)
         await fold_subjects(tx, PROJECTS, work, outcome)
-        await _save(tx, batch, outcome, scope.tallies)
+        await fold_subjects(tx, SURVEYS, work, outcome)
+        await _save(tx, batch, outcome, scope)
     await _close_days(tx, batch, arrived.controls)
     for book in sorted(outcome.cells.keys() | {control.message.book for control in arrived.controls}):
         await tx.wake(EVALUATE, book)
@@ -69,15 +71,45 @@ async def fold_batch(tx: Tx, batch: Batch, scope: Scope) -> None:
     metrics.FACTS_REPEATED.inc(len(arrived.facts) - len(fresh))
 
 
-async def _save(tx: Tx, batch: Batch, outcome: Outcome, tallies: set[int]) -> None:
+async def fold_surveys(tx: Tx, batch: Batch, scope: Scope) -> None:
+    """Fold a batch of surveys of the feedback topic; a decoding error when a record of it cannot be digested.
+
+    A client's surveys come in the lane of the same number as its facts (D8), whose fold is held off meanwhile: so a
+    client that moves, or a book that opens, and a survey that comes at the same time cannot miss each other. What comes
+    before this lane has opened its book waits in the ledger for that.
+    """
+    arrived = reading.decode_batch(batch.records)
+    await positions.hold(tx, HOUSE, "risk", Topic.INTAKE, batch.partition)
+    fresh = await into_ledger(tx, arrived.facts)
+    names = sorted({one.message.book for one in fresh})
+    opened = await books.books_in_lane(tx, names, batch.partition) if names else {}
+    ready = [one for one in fresh if one.message.book in opened]
+    if not ready:
+        return
+    outcome = Outcome()
+    terms = {name: book.terms for name, book in opened.items()}
+    await fold_subjects(tx, SURVEYS, Work(batch.partition, ready, NOBODY, terms), outcome)
+    await _save(tx, batch, outcome, scope)
+    for book in sorted(outcome.cells):
+        await tx.wake(EVALUATE, book)
+
+
+async def _save(tx: Tx, batch: Batch, outcome: Outcome, scope: Scope) -> None:
     outcome.settle()
-    await counters.add_cells(tx, batch.partition, outcome.cells, tallies)
+    await counters.add_cells(tx, batch.partition, outcome.cells, scope.tallies)
     await marks.replace_anomalies(tx, outcome.refolded, outcome.anomalies)
-    origin = f"{batch.partition}/{batch.records[-1].offset:020d}"
-    await marks.add_marks(tx, outcome.marks(origin))
+    await marks.add_marks(tx, outcome.marks(_origin(batch)))
+    if outcome.cures:
+        await tell_cures(tx, outcome.cures, await lanes_of(tx, scope))
 
 
-async def _open_books(tx: Tx, partition: int, controls: Iterable[Control], scope: Scope) -> None:
+def _origin(batch: Batch) -> str:
+    return f"{batch.topic}/{batch.partition}/{batch.records[-1].offset:020d}"
+
+
+async def _open_books(tx: Tx, partition: int, controls: Iterable[Control], scope: Scope) -> list[Arrival]:
+    """Open books in this lane; return what came of their surveys before."""
+    early: list[Arrival] = []
     for control in controls:
         message = control.message
         if not isinstance(message, intake.BookOpened):
@@ -86,6 +118,8 @@ async def _open_books(tx: Tx, partition: int, controls: Iterable[Control], scope
         await books.add_book(tx, terms, message.time_zone, micros_of(message.known_at), partition)
         if lane_of(message.book, await lanes_of(tx, scope)) == partition:
             await books.add_evaluator(tx, message.book, scope.owner, terms.first_day)
+        early += [arrival_of(row) for row in await facts.surveys_waiting(tx, message.book, partition)]
+    return early
 
 
 def terms_of(message: intake.BookOpened) -> BookTerms:
@@ -110,63 +144,6 @@ async def _terms(tx: Tx, fresh: Sequence[Arrival], controls: Sequence[Control]) 
     return {name: book.terms for name, book in found.items()}
 
 
-async def _into_ledger(tx: Tx, arrived: Sequence[Arrival]) -> list[Arrival]:
-    """Write facts that are not there yet; return them. The same id with another body is a dead letter (D10)."""
-    if not arrived:
-        return []
-    first: dict[str, Arrival] = {}
-    resolved = await _with_subjects(tx, arrived)
-    repeated = [one for one in resolved if first.setdefault(one.envelope.id, one) is not one]
-    digests = {event_id: reading.digest(one) for event_id, one in first.items()}
-    new = await facts.add_facts(tx, [_ledger_row(one, digests[event_id]) for event_id, one in first.items()])
-    known = [event_id for event_id in first if event_id not in new]
-    if known or repeated:
-        stored = {**digests, **(await facts.digests_of(tx, known) if known else {})}
-        again = [*repeated, *(first[event_id] for event_id in known)]
-        conflicts = [one for one in again if stored.get(one.envelope.id) != reading.digest(one)]
-        await bury_conflicts(tx, conflicts)
-    return [one for event_id, one in first.items() if event_id in new]
-
-
-async def _with_subjects(tx: Tx, arrived: Sequence[Arrival]) -> list[Arrival]:
-    """Return the facts with the subject of each correction filled in: that of its target."""
-    corrections = [one for one in arrived if not one.subject]
-    if not corrections:
-        return list(arrived)
-    stored = await facts.subjects_of(tx, {one.envelope.target for one in corrections})
-    subjects = {event_id: subject for event_id, (subject, _) in stored.items()}
-    resolved: list[Arrival] = []
-    for one in arrived:
-        if not one.subject:
-            subject = subjects.get(one.envelope.target)
-            if subject is None:
-                raise Poison(f"fact {one.envelope.target or '(none)'}, which is corrected, is not in the ledger")
-            one = one._replace(subject=subject)
-        subjects.setdefault(one.envelope.id, one.subject)
-        resolved.append(one)
-    return resolved
-
-
-def _ledger_row(one: Arrival, digest: str) -> facts.LedgerRow:
-    record, envelope = one.record, one.envelope
-    return (
-        envelope.id,
-        record.topic,
-        record.partition,
-        record.offset,
-        one.message.book,
-        envelope.client,
-        one.subject,
-        envelope.type,
-        one.day,
-        one.known_at_us,
-        one.received_at_us,
-        envelope.target,
-        digest,
-        record.value,
-    )
-
-
 async def _close_days(tx: Tx, batch: Batch, controls: Iterable[Control]) -> None:
     """Record closes at this lane; the evaluator finds by itself what became final."""
     closed = [control for control in controls if isinstance(control.message, intake.BookDayClosed)]
@@ -179,7 +156,7 @@ async def _close_days(tx: Tx, batch: Batch, controls: Iterable[Control]) -> None
     ]
     traces = {control.message.book: control.envelope.traceparent for control in closed}
     await books.close_lanes(tx, batch.partition, rows)
-    origin = f"{batch.partition}/{batch.records[-1].offset:020d}"
+    origin = _origin(batch)
     latest = {book: known_at_us for book, _, known_at_us in rows}
     await marks.add_marks(
         tx,

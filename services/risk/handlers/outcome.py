@@ -3,8 +3,10 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 from operator import itemgetter
+from typing import NamedTuple
 
 from services.risk.domain.cells import Cells, Rows
+from services.risk.domain.loan_state import Cure
 from services.risk.domain.segments import SegmentLog, place
 from services.risk.store.counters import Cell
 from services.risk.store.marks import AnomalyRow, Mark
@@ -18,6 +20,20 @@ Why = tuple[int, str, str]
 """(known at, cause, traceparent) of what changed figures."""
 
 
+class CureFound(NamedTuple):
+    """A cure of arrears that the fold came upon; the world may have been told of it."""
+
+    subject: str
+    book: str
+    client: str
+    loan: str
+    cure: Cure
+    known_at_us: int
+    """When the lender knew what makes it one."""
+    origin: str
+    """The trace in which it came to light."""
+
+
 @dataclass
 class Outcome:
     """Sums over the subjects of a batch. What is marked: a segment from the start of the month of the earliest change,
@@ -27,6 +43,7 @@ class Outcome:
     cells: dict[str, defaultdict[Cell, int]] = field(default_factory=dict)
     anomalies: list[AnomalyRow] = field(default_factory=list)
     refolded: list[str] = field(default_factory=list)
+    cures: list[CureFound] = field(default_factory=list)
     _rows: dict[Group, defaultdict[tuple[str, Day], int]] = field(default_factory=dict)
     _groups: dict[tuple[Group, Day], Why] = field(default_factory=dict)
     _segments: dict[tuple[str, str, Day], Why] = field(default_factory=dict)

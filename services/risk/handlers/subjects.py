@@ -1,4 +1,4 @@
-"""Loans and projects of a batch: continued from their saved state, or folded with and without what is new (D4)."""
+"""Loans, projects, surveys of a batch: continued from their saved state, or folded with and without the new (D4)."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -8,20 +8,21 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from services.risk import metrics
-from services.risk.domain import loan, project
+from services.risk.domain import loan, project, survey
 from services.risk.domain.anomaly import Anomaly
 from services.risk.domain.book import BookTerms
 from services.risk.domain.cells import Cells, Rows, add
 from services.risk.domain.largest import weight_minor
 from services.risk.domain.loan_facts import LoanFact
 from services.risk.domain.loan_facts import order_of as order_of_loan_fact
-from services.risk.domain.loan_state import LoanState, Status
+from services.risk.domain.loan_state import Cure, LoanState, Status
 from services.risk.domain.project import ProjectFact, ProjectState
 from services.risk.domain.segments import SegmentMove
-from services.risk.handlers.arrivals import LOAN, PROJECT, Arrival, split_subject
+from services.risk.domain.survey import SurveyFact, SurveyState
+from services.risk.handlers.arrivals import LOAN, PROJECT, SURVEY, Arrival, split_subject
 from services.risk.handlers.clients import ClientKey, Clients, Moved, told_of, unpack_moves
-from services.risk.handlers.outcome import Outcome, Why
-from services.risk.handlers.translate import Told, loan_facts, project_facts, told_from_row
+from services.risk.handlers.outcome import CureFound, Outcome, Why
+from services.risk.handlers.translate import Told, loan_facts, project_facts, survey_facts, told_from_row
 from services.risk.store import facts, subjects
 from services.risk.store.marks import AnomalyRow
 from services.risk.store.subjects import Kept
@@ -29,9 +30,9 @@ from shared.db.port import Tx
 from shared.events.facts import FactCorrected, RepaymentReceived, RepaymentReversed
 from shared.runtime.crashpoint import crash_point
 
-F = TypeVar("F", LoanFact, ProjectFact)
-S = TypeVar("S", LoanState, ProjectState)
-S_co = TypeVar("S_co", LoanState, ProjectState, covariant=True)
+F = TypeVar("F", LoanFact, ProjectFact, SurveyFact)
+S = TypeVar("S", LoanState, ProjectState, SurveyState)
+S_co = TypeVar("S_co", LoanState, ProjectState, SurveyState, covariant=True)
 
 _SLICE = 100
 """Subjects folded before other tasks of the loop get a turn (D23)."""
@@ -41,6 +42,7 @@ CLIENT_UNKNOWN = "client_unknown"
 _ENCODER = msgspec.msgpack.Encoder()
 _LOAN_STATE = msgspec.msgpack.Decoder(LoanState)
 _PROJECT_STATE = msgspec.msgpack.Decoder(ProjectState)
+_SURVEY_STATE = msgspec.msgpack.Decoder(SurveyState)
 
 
 class Folded(Protocol[S_co]):
@@ -70,6 +72,10 @@ class Engine(Generic[F, S]):
     continues: Callable[[S | None, F], bool]
     advance: Callable[[S, F, BookTerms], tuple[S, Rows, list[Anomaly]]]
     currency_of: Callable[[S], str]
+    cured: Callable[[S], Cure | None]
+    """The last cure of arrears."""
+    cures: Callable[[Any], Sequence[Cure]]
+    """All cures of a fold."""
     decode: Callable[[bytes], S]
     kept: Callable[[Tx, Sequence[str]], Any]
     save: Callable[[Tx, Sequence[Sequence[Any]]], Any]
@@ -77,7 +83,7 @@ class Engine(Generic[F, S]):
 
 
 class _Subject(NamedTuple):
-    """One loan or project that a batch touches."""
+    """One loan, project or survey that a batch touches."""
 
     key: str
     book: str
@@ -96,7 +102,7 @@ class Work(NamedTuple):
 
 
 async def fold_subjects(tx: Tx, engine: Engine[F, S], work: Work, outcome: Outcome) -> None:
-    """Fold what a batch says about loans (or projects), save their states, and add what changed to the outcome."""
+    """Fold what a batch says of one kind of subject, save their states, and add what changed to the outcome."""
     touched = _touched(engine.kind, work)
     if not touched:
         return
@@ -150,10 +156,14 @@ def _advance(engine: Engine[F, S], subject: _Subject, state: S, terms: BookTerms
     if len(told) > 1:
         told.sort(key=engine.order_of)
     steps: list[tuple[S, Rows, list[Anomaly]]] = []
+    cures: list[Cure] = []
     for fact in told:
         if not engine.continues(state, fact):
             return None
         step = engine.advance(state, fact, terms)
+        cured = engine.cured(step[0])
+        if cured is not None and cured is not engine.cured(state):
+            cures.append(cured)
         state = step[0]
         steps.append(step)
     why = _why(subject, None)
@@ -161,6 +171,7 @@ def _advance(engine: Engine[F, S], subject: _Subject, state: S, terms: BookTerms
         outcome.take_rows((subject.book, after.segments, engine.currency_of(after)), rows, why)
         if anomalies:
             outcome.anomalies.extend(_anomaly_rows(subject, anomalies, {}))
+    outcome.cures.extend(_found(subject, cures, 0, why[2]))
     return state
 
 
@@ -193,7 +204,9 @@ async def _fold_again(
             held = current or () if moved is None else moved.before
             add(cells, engine.fold(engine.translate(old, None), held, terms).cells, -1)
             metrics.SUBJECTS_REFOLDED.labels(engine.kind).inc()
-        outcome.take_cells(subject.book, cells, _why(subject, work.clients.moved.get(client)))
+        why = _why(subject, work.clients.moved.get(client))
+        outcome.take_cells(subject.book, cells, why)
+        outcome.cures.extend(_found(subject, engine.cures(after), why[0], why[2]))
         anomalies = _anomaly_rows(subject, after.anomalies, {one.event_id: one for one in told})
         if current is None:
             anomalies.append(AnomalyRow(subject.key, told[0].event_id, CLIENT_UNKNOWN, subject.book, subject.client, 0))
@@ -229,12 +242,19 @@ def _cause(subject: _Subject) -> str:
         return "reversal"
     if not types:
         return "client_changed"
+    if subject.key.startswith(f"{SURVEY}/"):
+        return "survey"
     return "repayment" if types == {RepaymentReceived.type} else "fact"
+
+
+def _found(subject: _Subject, cures: Sequence[Cure], since_us: int, origin: str) -> list[CureFound]:
+    about = (subject.key, subject.book, subject.client, subject.name)
+    return [CureFound(*about, cure, max(since_us, cure.known_at_us), origin) for cure in cures]
 
 
 def _anomaly_rows(subject: _Subject, anomalies: Sequence[Anomaly], told: Mapping[str, Told]) -> list[AnomalyRow]:
     days = {one.envelope.id: one.day for one in subject.arrived}
-    days.update((event_id, one.message.value_date.toordinal()) for event_id, one in told.items())
+    days.update((event_id, one.day) for event_id, one in told.items())
     found = dict.fromkeys((anomaly.fact, str(anomaly.reason)) for anomaly in anomalies)
     for _, reason in found:
         metrics.ANOMALIES.labels(reason).inc()
@@ -253,6 +273,11 @@ def _loan_row(subject: _Subject, state: LoanState | None, partition: int) -> tup
     return (*head, state.currency, state.status.value, weight_minor(state), oldest_due, end_day, packed)
 
 
+def _survey_row(subject: _Subject, state: SurveyState | None, partition: int) -> tuple[Any, ...]:
+    packed = None if state is None else _ENCODER.encode(state)
+    return (subject.book, subject.name, subject.key, subject.client, partition, packed)
+
+
 def _project_row(subject: _Subject, state: ProjectState | None, partition: int) -> tuple[Any, ...]:
     packed = None if state is None else _ENCODER.encode(state)
     return (subject.book, subject.name, subject.key, subject.client, partition, packed)
@@ -266,6 +291,8 @@ LOANS: Engine[LoanFact, LoanState] = Engine(
     continues=loan.continues,
     advance=loan.advance_rows,
     currency_of=lambda state: state.currency,
+    cured=lambda state: state.cured,
+    cures=lambda folded: folded.cures,
     decode=_LOAN_STATE.decode,
     kept=subjects.loans_kept,
     save=subjects.save_loans,
@@ -279,8 +306,25 @@ PROJECTS: Engine[ProjectFact, ProjectState] = Engine(
     continues=project.continues,
     advance=project.advance_rows,
     currency_of=lambda _: "",
+    cured=lambda _: None,
+    cures=lambda _: (),
     decode=_PROJECT_STATE.decode,
     kept=subjects.projects_kept,
     save=subjects.save_projects,
     row=_project_row,
+)
+SURVEYS: Engine[SurveyFact, SurveyState] = Engine(
+    kind=SURVEY,
+    translate=lambda told, _: survey_facts(told),
+    order_of=survey.order_of,
+    fold=survey.fold,
+    continues=survey.continues,
+    advance=survey.advance_rows,
+    currency_of=lambda _: "",
+    cured=lambda _: None,
+    cures=lambda _: (),
+    decode=_SURVEY_STATE.decode,
+    kept=subjects.surveys_kept,
+    save=subjects.save_surveys,
+    row=_survey_row,
 )

@@ -11,8 +11,9 @@ from services.risk.domain.loan_facts import LoanFact, LoanKind
 from services.risk.domain.milestone import Report
 from services.risk.domain.project import ProjectFact, ProjectKind
 from services.risk.domain.schedule import Generated, Instalment, Terms
+from services.risk.domain.survey import SurveyFact, SurveyKind
 from services.risk.handlers.arrivals import MESSAGES, decode_body
-from shared.events import facts
+from shared.events import facts, feedback
 from shared.kernel.days import Day, day_of
 from shared.kernel.money import parse_amount
 
@@ -29,11 +30,12 @@ class Told(NamedTuple):
     known_at_us: int
     target: str
     message: Any
+    day: Day
 
 
 def told_from_row(row: Any) -> Told:
     """Return a fact of the ledger, decoded."""
-    return Told(row.event_id, row.type, row.known_at, row.target, decode_body(row.type, row.body))
+    return Told(row.event_id, row.type, row.known_at, row.target, decode_body(row.type, row.body), row.value_date)
 
 
 class _Loan(NamedTuple):
@@ -90,7 +92,7 @@ def _replaced(correction: Told, known: Mapping[str, Told], depth: int) -> Told |
     if correction.message.body is None or target is None or depth >= _DEPTH_MAX:
         return None
     message = msgspec.convert(correction.message.body, _CLASSES[target.type])
-    return Told(correction.event_id, target.type, correction.known_at_us, target.target, message)
+    return Told(correction.event_id, target.type, correction.known_at_us, target.target, message, correction.day)
 
 
 def _loan_fact(told: Told, loan: _Loan, depth: int) -> LoanFact:
@@ -291,3 +293,24 @@ def _milestone(message: facts.MilestoneReported) -> Report:
 
 def _day(value: date | None) -> Day | None:
     return None if value is None else day_of(value)
+
+
+def survey_facts(told: Sequence[Told]) -> list[SurveyFact]:
+    """Return a survey's events for the fold; ValueError names an answer that cannot be."""
+    return [_survey_fact(one) for one in told]
+
+
+def _survey_fact(told: Told) -> SurveyFact:
+    message = told.message
+    fields: dict[str, Any]
+    if isinstance(message, feedback.SurveyInvited):
+        kind, fields = SurveyKind.INVITED, {"expires": day_of(message.expires_on)}
+    else:
+        kind, fields = SurveyKind.ANSWERED, {"csat": message.csat, "nps": message.nps}
+        for name, (least, most) in _SCALES.items():
+            if fields[name] is not None and not least <= fields[name] <= most:
+                raise ValueError(f"{name} {fields[name]} is not from {least} to {most}")
+    return SurveyFact(kind=kind, day=told.day, known_at_us=told.known_at_us, id=told.event_id, **fields)
+
+
+_SCALES = {"csat": (1, 5), "nps": (0, 10)}

@@ -16,6 +16,9 @@ _ENCODER = msgspec.msgpack.Encoder()
 _TERMS = msgspec.msgpack.Decoder(BookTerms)
 
 _NAMED = select(BOOK).where(among_given(BOOK.c.book, "names"))
+_IN_LANE = _NAMED.join(BOOK_PARTITION, BOOK_PARTITION.c.book == BOOK.c.book).where(
+    BOOK_PARTITION.c.partition == bindparam("lane")
+)
 _LANES = select(BOOK_PARTITION).where(BOOK_PARTITION.c.book == bindparam("of"))
 _EVALUATOR = select(EVALUATOR).where(EVALUATOR.c.book == bindparam("of"))
 _MARKED = (
@@ -75,6 +78,12 @@ async def add_book(tx: Tx, terms: BookTerms, time_zone: str, known_at_us: int, p
 async def books_named(tx: Tx, names: Iterable[str]) -> dict[str, Book]:
     """Return the books of these names that are known."""
     rows = await tx.rows(_NAMED, {"names": list(names)})
+    return {row.book: _book(row) for row in rows}
+
+
+async def books_in_lane(tx: Tx, names: Iterable[str], partition: int) -> dict[str, Book]:
+    """Return the books of these names that this lane has opened."""
+    rows = await tx.rows(_IN_LANE, {"names": list(names), "lane": partition})
     return {row.book: _book(row) for row in rows}
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select
 
-from services.risk.store.tables import LEDGER
+from services.risk.store.tables import LEDGER, SURVEY
 from shared.db.among import among, among_given
 from shared.db.port import Tx
+from shared.events.base import Topic
 from shared.kernel.days import Day
 
 LedgerRow = tuple[str, str, int, int, str, str, str, str, int, int, int, str, str, bytes]
@@ -18,6 +19,7 @@ _FOLDED = (
     LEDGER.c.subject,
     LEDGER.c.event_id,
     LEDGER.c.type,
+    LEDGER.c.value_date,
     LEDGER.c.known_at,
     LEDGER.c.target,
     LEDGER.c.body,
@@ -32,10 +34,27 @@ _LAST_DATE = select(func.max(LEDGER.c.value_date)).where(
 )
 
 
+_WAITING = (
+    select(LEDGER)
+    .where(
+        LEDGER.c.book == bindparam("of"),
+        LEDGER.c.topic == Topic.FEEDBACK,
+        LEDGER.c.partition == bindparam("lane"),
+        ~select(SURVEY.c.subject).where(SURVEY.c.subject == LEDGER.c.subject).exists(),
+    )
+    .order_by(*_ORDER)
+)
+
+
 async def add_facts(tx: Tx, rows: Sequence[LedgerRow]) -> set[str]:
     """Write facts whose id is not there yet; return the ids that were new."""
     new = await tx.insert_new(LEDGER, COLUMNS, rows, ("event_id",))
     return {event_id for (event_id,) in new}
+
+
+async def surveys_waiting(tx: Tx, book: str, partition: int) -> Sequence[Row[Any]]:
+    """Return what came of a lane's surveys of a book before the lane had opened it, and was not folded."""
+    return await tx.rows(_WAITING, {"of": book, "lane": partition})
 
 
 async def digests_of(tx: Tx, event_ids: Iterable[str]) -> dict[str, str]:

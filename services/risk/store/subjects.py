@@ -1,17 +1,18 @@
-"""Loans, projects and clients: the saved states from which the live path goes on, and the reads over them."""
+"""Loans, projects, surveys and clients: the saved states from which the live path goes on, and the reads over them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, Select, Table, select, update
 
-from services.risk.store.tables import CLIENT, LOAN, PROJECT
+from services.risk.store.tables import CLIENT, LOAN, PROJECT, SURVEY
 from shared.db.among import among_given
 from shared.db.port import Tx
 from shared.kernel.days import Day
 
 LOAN_COLUMNS = tuple(column.name for column in LOAN.columns)
 PROJECT_COLUMNS = tuple(column.name for column in PROJECT.columns)
+SURVEY_COLUMNS = tuple(column.name for column in SURVEY.columns)
 CLIENT_COLUMNS = tuple(column.name for column in CLIENT.columns)
 
 _CLIENTS = select(CLIENT).where(among_given(CLIENT.c.client, "names"))
@@ -21,7 +22,7 @@ def _kept_in(table: Table) -> Select[Any]:
     return select(table.c.subject, table.c.client, table.c.state).where(among_given(table.c.subject, "subjects"))
 
 
-_LOANS_KEPT, _PROJECTS_KEPT = _kept_in(LOAN), _kept_in(PROJECT)
+_LOANS_KEPT, _PROJECTS_KEPT, _SURVEYS_KEPT = _kept_in(LOAN), _kept_in(PROJECT), _kept_in(SURVEY)
 
 
 def _of_clients(table: Table) -> Select[Any]:
@@ -32,11 +33,11 @@ def _of_clients(table: Table) -> Select[Any]:
     )
 
 
-_OF_CLIENTS = (_of_clients(LOAN), _of_clients(PROJECT))
+_OF_CLIENTS = tuple(_of_clients(table) for table in (LOAN, PROJECT, SURVEY))
 
 
 class Kept(NamedTuple):
-    """A loan or project as kept: its client and its packed state (None when its facts make nothing yet)."""
+    """A loan, project or survey as kept: its client and its packed state (None when its facts make nothing yet)."""
 
     client: str
     state: bytes | None
@@ -66,6 +67,12 @@ async def projects_kept(tx: Tx, subjects: Iterable[str]) -> dict[str, Kept]:
     return {row[0]: Kept(row[1], row[2]) for row in rows}
 
 
+async def surveys_kept(tx: Tx, subjects: Iterable[str]) -> dict[str, Kept]:
+    """Return the surveys of these subjects that are kept."""
+    rows = await tx.rows(_SURVEYS_KEPT, {"subjects": list(subjects)})
+    return {row[0]: Kept(row[1], row[2]) for row in rows}
+
+
 async def save_loans(tx: Tx, rows: Sequence[Sequence[Any]]) -> None:
     """Write loans, in the order of `LOAN_COLUMNS`."""
     if rows:
@@ -76,6 +83,12 @@ async def save_projects(tx: Tx, rows: Sequence[Sequence[Any]]) -> None:
     """Write projects, in the order of `PROJECT_COLUMNS`."""
     if rows:
         await tx.upsert(PROJECT, PROJECT_COLUMNS, rows, ("book", "project"))
+
+
+async def save_surveys(tx: Tx, rows: Sequence[Sequence[Any]]) -> None:
+    """Write surveys, in the order of `SURVEY_COLUMNS`."""
+    if rows:
+        await tx.upsert(SURVEY, SURVEY_COLUMNS, rows, ("book", "survey"))
 
 
 async def clients_kept(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], ClientRow]:
@@ -92,7 +105,7 @@ async def save_clients(tx: Tx, rows: Sequence[ClientRow]) -> None:
 
 
 async def subjects_of_clients(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
-    """Return the subjects (loans and projects) of each (book, client)."""
+    """Return the subjects (loans, projects, surveys) of each (book, client)."""
     wanted = set(keys)
     names = sorted({client for _, client in wanted})
     found: dict[tuple[str, str], list[str]] = {}

@@ -11,6 +11,8 @@ from shared.events.risk import MessageDeadLettered
 
 METADATA = MetaData()
 HOUSE = house_tables(METADATA)
+SOURCE = "/tocsin/risk"
+"""CloudEvents source of what risk says."""
 
 LEDGER = Table(
     "ledger",
@@ -111,6 +113,27 @@ PROJECT = Table(
     Column("state", LargeBinary, nullable=True),
     Index("project_client", "book", "client"),
 )
+
+SURVEY = Table(
+    "survey",
+    METADATA,
+    Column("book", Text, primary_key=True),
+    Column("survey", Text, primary_key=True),
+    Column("subject", Text, nullable=False, unique=True),
+    Column("client", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("state", LargeBinary, nullable=True),
+    Index("survey_client", "book", "client"),
+)
+
+CURE = Table(
+    "cure",
+    METADATA,
+    Column("subject", Text, primary_key=True),
+    Column("since", Integer, primary_key=True, autoincrement=False),
+    Column("cured_on", Integer, nullable=False),
+)
+"""Spells of arrears of whose cure the world was told: no spell that overlaps one of them is told again."""
 
 TALLY = Table(
     "tally",
