@@ -30,6 +30,9 @@ class NotifySettings(LinkSettings):
         "its policy does not say; 0: never",
     )
     link_age_d: float = Field(default=30.0, gt=0.0, le=3650.0, description="Days for which the links in messages work")
+    messages_kept_d: float = Field(
+        default=400.0, ge=1.0, le=3650.0, description="Days for which messages that came to an end are kept"
+    )
     notify_poll_s: float = Field(
         default=1.0, ge=0.05, le=60.0, description="Seconds after which notify looks for due work unasked"
     )

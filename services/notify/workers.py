@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import timedelta
 from time import perf_counter
 
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
@@ -19,7 +20,7 @@ from services.notify.handlers.desk import Desk
 from services.notify.handlers.keeping import converge
 from services.notify.handlers.reminding import remind
 from services.notify.senders.port import Sender
-from services.notify.store import messages, notices
+from services.notify.store import destinations, messages, notices
 from services.notify.store.destinations import Lease
 from services.notify.store.tables import HOUSE
 from shared.clock import Clock
@@ -36,6 +37,7 @@ _PASSING = (DatabaseUnavailable, OperationalError, ProgrammingError)
 """The database is away, or its tables are not there yet: start order does not matter."""
 _PRUNE_EVERY_S = 3_600.0
 _SENDER_SPARE_S = 5.0
+_FORGET_ROWS = 1_000
 _log = logger("notify")
 
 
@@ -213,7 +215,7 @@ class SenderLoop:
 
 
 class Housekeeping:
-    """Reads the provisioning file at start, then lets idempotency keys go when their day is over."""
+    """Reads the provisioning file at start, then lets go, every hour, of what is kept long enough."""
 
     def __init__(self, database: Database, desk: Desk) -> None:
         """Nothing happens before `run`."""
@@ -229,8 +231,7 @@ class Housekeeping:
                     await self.provision()
                     await self._release()
                     provisioned = True
-                async with self._database.transaction() as tx:
-                    await idempotency.prune(tx, HOUSE, tx.now)
+                await self.forget()
             except _PASSING as error:
                 _log.info("housekeeping_waits", reason=type(error).__name__)
                 await backoff.pause(stop)
@@ -257,6 +258,18 @@ class Housekeeping:
             async with self._database.transaction() as tx:
                 done = await converge(tx, parsed.provisioned)
             _log.info("people_file_applied", file=str(self._file), **done._asdict())
+
+    async def forget(self) -> None:
+        """Let go of what is kept long enough: idempotency keys, messages with their attempts, unused addresses."""
+        async with self._database.transaction() as tx:
+            await idempotency.prune(tx, HOUSE, tx.now)
+        kept = timedelta(days=self._desk.settings.messages_kept_d)
+        forgotten = _FORGET_ROWS
+        while forgotten == _FORGET_ROWS:
+            async with self._database.transaction() as tx:
+                forgotten = await messages.forget_old(tx, tx.now - kept, _FORGET_ROWS)
+        async with self._database.transaction() as tx:
+            await destinations.forget_unused(tx)
 
     async def _release(self) -> None:
         """Let go on what waited for a mail server, if there is one now."""

@@ -4,10 +4,13 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select, text
 
 from services.notify.domain.delivery import Outcome, Outgoing, Report
 from services.notify.handlers.delivering import Lost, record, resend, take_destinations, take_next
+from services.notify.store import destinations
 from services.notify.store.destinations import Lease
+from services.notify.store.tables import DESTINATION
 from services.notify.workers import SenderLoop
 from shared.kernel.ids import hashed_id
 from shared.runtime.bell import Bell
@@ -240,3 +243,40 @@ async def test_the_loop_sends_what_comes_and_stops_when_told(small: House) -> No
         await loop
     assert {one.state for one in await small.messages()} == {"sent"}
     assert small.clock.now() > NOW
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("house", ["postgresql"], indirect=True)
+async def test_a_message_that_comes_while_its_destination_is_let_go_is_not_forgotten(house: House) -> None:
+    await opened(house, text=PEOPLE.replace("[anna, bo]", "[anna]"))
+    await house.send("email")
+    await house.risk(alert("worsened", 2, alert=hashed_id(0)))
+    async with house.database.transaction() as tx:
+        await destinations.call_now(tx, "email", ANNA)
+    (lease,) = await take(house)
+    async with house.database.transaction() as letting_go:
+        assert await take_next(letting_go, lease, house.desk) is None, "nothing is there yet, so it is let go"
+        composing = asyncio.create_task(house.compose())
+        async with asyncio.timeout(20.0):
+            while not await _waits_for_a_lock(house):  # noqa: ASYNC110 - the server sends no signal for that
+                await asyncio.sleep(0)
+    assert await composing == 1
+    await house.send("email")
+    assert len(house.channels["email"].sent) == 2
+
+
+async def _waits_for_a_lock(house: House) -> bool:
+    async with house.database.read() as tx:
+        return bool(await tx.rows(text("SELECT 1 FROM pg_locks WHERE NOT granted")))
+
+
+async def test_what_is_kept_long_enough_is_let_go(house: House) -> None:
+    await opened(house)
+    house.channels["email"].answers[ANNA] = [Report(Outcome.UNKNOWN, "broke off")]
+    await house.send("email")
+    house.clock.advance(timedelta(days=401).total_seconds())
+    await house.housekeeping().forget()
+    assert [(one.destination, one.state) for one in await house.messages()] == [(ANNA, "unknown")]
+    async with house.database.read() as tx:
+        assert [row.address for row in await tx.rows(select(DESTINATION.c.address))] == [ANNA]
+    assert len(await house.notices()) == 2, "who was told of an alert is not forgotten"

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
-from services.notify.store.tables import DESTINATION
+from services.notify.store.tables import DESTINATION, MESSAGE
 from shared.db.among import among
 from shared.db.port import Tx
 
@@ -102,6 +102,14 @@ async def extend(tx: Tx, lease: Lease, failures: int, lease_s: float) -> Lease:
 async def let_go(tx: Tx, lease: Lease, failures: int, due_at: datetime) -> None:
     """Leave a lane until `due_at`."""
     await _write(tx, lease, failures=failures, due_at=due_at, owner="", lease_until=_FREE)
+
+
+async def forget_unused(tx: Tx) -> int:
+    """Remove addresses that no message names any more and that nobody sends to; return how many."""
+    named = select(MESSAGE.c.id).where(MESSAGE.c.channel == _D.channel, MESSAGE.c.destination == _D.address)
+    return await tx.execute(
+        delete(DESTINATION).where(_D.due_at == NEVER, _D.lease_until <= tx.now, ~named.correlate(DESTINATION).exists())
+    )
 
 
 async def _write(tx: Tx, lease: Lease, **values: object) -> None:

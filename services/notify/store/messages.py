@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, literal, select, tuple_, update
+from sqlalchemy import delete, func, literal, select, tuple_, update
 
 from services.notify.domain.reasons import EndReason
 from services.notify.domain.retrying import MessageState
@@ -174,6 +174,22 @@ async def ask_again(tx: Tx, message: str, by: str, deadline: datetime) -> None:
         .where(_M.id == message)
         .values(state=MessageState.WAITING.value, reason="", tries=0, asked_by=by, deadline=deadline, ended_at=None)
     )
+
+
+async def forget_old(tx: Tx, before: datetime, limit: int) -> int:
+    """Remove up to `limit` messages that ended before a moment, with their attempts; return how many.
+
+    What is unknown stays until somebody decides on it.
+    """
+    ended = [MessageState.SENT.value, MessageState.FAILED.value]
+    rows = await tx.rows(
+        select(_M.id).where(_M.state.in_(ended), _M.created_at < before, _M.ended_at < before).limit(limit)
+    )
+    ids = [row.id for row in rows]
+    if ids:
+        await tx.execute(delete(ATTEMPT).where(among(ATTEMPT.c.message, ids)))
+        await tx.execute(delete(MESSAGE).where(among(_M.id, ids)))
+    return len(ids)
 
 
 class Backlog(NamedTuple):
