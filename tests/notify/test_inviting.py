@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.notify.handlers.composing import gather, keep, put_into_words
 from shared.events.contacts import ContactPut
 from tests.notify.house import NOW, House, contact, survey
 
@@ -84,3 +85,16 @@ async def test_without_a_mail_server_invitations_wait_for_one(small: House) -> N
     await small.housekeeping()._release()
     await small.send()
     assert len(small.channels["email"].sent) == 1
+
+
+async def test_a_contact_that_comes_while_its_invitation_is_looked_at_is_not_missed(house: House) -> None:
+    await house.feedback(survey())
+    async with house.database.read() as tx:
+        work = await gather(tx, house.desk)
+    assert work is not None
+    composed = await put_into_words(work, house.desk)
+    await house.contacts(contact())
+    async with house.database.transaction() as tx:
+        await keep(tx, composed)
+    await house.send()
+    assert len(house.channels["email"].sent) == 1

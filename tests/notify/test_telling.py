@@ -5,6 +5,7 @@ import pytest
 
 from services.notify import metrics
 from services.notify.handlers.acknowledging import request_acknowledgement
+from services.notify.handlers.composing import Taken, gather, keep, put_into_words
 from services.notify.handlers.telling import tell_alerts
 from services.notify.store import alerts
 from services.notify.store.tables import HOUSE
@@ -232,3 +233,24 @@ async def test_a_record_that_is_not_what_it_says_is_refused_whole(small: House) 
         with pytest.raises(msgspec.ValidationError, match="missing required field"):
             await tell_alerts(tx, [record(alert(), CAUSE), broken], small.desk)
     assert await small.notices() == []
+
+
+async def test_what_is_repeated_after_the_routes_changed_tells_nobody_else(small: House) -> None:
+    await small.risk(alert())
+    await small.people()
+    await small.risk(alert(), alert(alert=hashed_id("another")))
+    assert [one.recipient for one in await small.notices() if one.subject == ALERT] == ["operator"]
+
+
+async def test_notices_that_were_composed_elsewhere_are_not_composed_again_in_another_group(small: House) -> None:
+    await small.people()
+    await small.risk(alert())
+    async with small.database.read() as tx:
+        work = await gather(tx, small.desk)
+    assert work is not None
+    await small.risk(alert(alert=hashed_id("another")))
+    await small.compose()
+    with pytest.raises(Taken):
+        async with small.database.transaction() as tx:
+            await keep(tx, await put_into_words(work, small.desk))
+    assert len(await small.messages()) == 5
