@@ -16,12 +16,15 @@ from tocsin.commands import (
     demo,
     indicators,
     keys,
+    messages,
+    people,
     policy,
     precision,
     quarantine,
     remarks,
     replay,
     serve,
+    silences,
     surveys,
     templates,
     verdicts,
@@ -53,6 +56,9 @@ app.add_typer(policy.app, name="policy")
 app.command("precision", short_help="Print how the alerts of each rule were judged.")(precision.precision)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(people.app, name="people")
+app.add_typer(messages.app, name="messages")
+app.add_typer(silences.app, name="silences")
 app.add_typer(verdicts.app, name="verdicts")
 app.add_typer(surveys.app, name="surveys")
 app.add_typer(remarks.app, name="remarks")

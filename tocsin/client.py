@@ -165,6 +165,15 @@ class Client:
         headers = {"content-type": "application/json"}
         return _decoded(self._send("PUT", path, content=msgspec.json.encode(body), headers=headers))
 
+    def put_bytes(self, path: str, content: bytes, media_type: str) -> Json:
+        """Send a body that replaces what is there."""
+        return _decoded(self._send("PUT", path, content=content, headers={"content-type": media_type}))
+
+    def delete(self, path: str, **query: object) -> Json:
+        """Remove what is there; None in the query is left out."""
+        params = {name: str(value) for name, value in query.items() if value is not None}
+        return _decoded(self._send("DELETE", path, params=params, headers={"idempotency-key": new_id()}))
+
     def post_bytes(self, path: str, content: bytes, media_type: str) -> Json:
         """Send a body whose repetition has no second effect by itself."""
         return _decoded(self._send("POST", path, content=content, headers={"content-type": media_type}))

@@ -35,10 +35,6 @@ class Envelope(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     traceparent: str = ""
 
 
-_TEXT = (
-    ("ce_id", "id"), ("ce_source", "source"), ("ce_type", "type"), ("ce_subject", "subject"), ("ce_book", "book"),
-    ("ce_client", "client"), ("ce_target", "target"), ("ce_originid", "origin_id"), ("traceparent", "traceparent"),
-)  # fmt: skip
 _SPECVERSION = ("ce_specversion", b"1.0")
 _CONTENT_TYPE = ("content-type", b"application/json")
 
@@ -77,18 +73,30 @@ def _stamp(moment: datetime) -> bytes:
 
 def from_headers(headers: Iterable[tuple[str, bytes]]) -> Envelope:
     """Return the envelope of a message in binary mode; ValueError names all attributes that are missing or wrong."""
-    found = {name.lower(): value for name, value in headers}
+    found = dict(headers)
+    if "ce_id" not in found:
+        found = {name.lower(): value for name, value in found.items()}
     wrong = [name for name in ("ce_id", "ce_source", "ce_type", "ce_time") if not found.get(name)]
     if wrong:
         raise ValueError(f"CloudEvents attributes missing: {', '.join(wrong)}")
-    known_at = found.get("ce_knownat")
+    known_at, text = found.get("ce_knownat"), found.get
+    # Written out, because this runs once for every message that comes.
     return Envelope(
+        id=found["ce_id"].decode(),
+        source=found["ce_source"].decode(),
+        type=found["ce_type"].decode(),
         time=_moment(found["ce_time"]),
+        subject=text("ce_subject", b"").decode(),
+        book=text("ce_book", b"").decode(),
+        client=text("ce_client", b"").decode(),
         known_at=_moment(known_at) if known_at else None,
-        **{field: found[header].decode() for header, field in _TEXT if header in found},
+        target=text("ce_target", b"").decode(),
+        origin_id=text("ce_originid", b"").decode(),
+        traceparent=text("traceparent", b"").decode(),
     )
 
 
+@lru_cache(maxsize=4_096)
 def _moment(value: bytes) -> datetime:
     moment = datetime.fromisoformat(value.decode())
     if moment.tzinfo is None:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from shared.log.port import Partition, Record
 
 _RECORDS_MAX = 4_000
-_BYTES_MAX = 4 * 1024 * 1024
+_BYTES_MAX = 8 * 1024 * 1024
+_OVERHEAD_BYTES = 1_024
 
 
 class Tail:
@@ -36,7 +37,7 @@ class Tail:
         return self._records[offset - first : offset - first + limit]
 
     def _drop(self, count: int) -> None:
-        self._bytes -= sum(_size(record) for record in self._records[:count])
+        self._bytes -= sum(map(_size, self._records[:count]))
         del self._records[:count]
 
 
@@ -63,4 +64,5 @@ class Tails:
 
 
 def _size(record: Record) -> int:
-    return len(record.key) + len(record.value) + sum(len(value) for _, value in record.headers)
+    """Return about how many bytes a record holds; headers are small, and counting them costs more than they do."""
+    return len(record.value) + _OVERHEAD_BYTES

@@ -79,6 +79,7 @@ async def run(
     }
     for service in services:
         _watch(service, platform, health)
+        metrics.begin_at_zero(service.name, [one.topic for one in service.subscriptions], service.publishes)
     async with asyncio.TaskGroup() as tasks:
         work = [
             tasks.create_task(_measure(services, list(consumers.values()), platform, stop), name="measure"),

@@ -1,5 +1,7 @@
 """What the runtime itself measures, the same for every service."""
 
+from collections.abc import Iterable
+
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -34,3 +36,13 @@ SENT = Counter("tocsin_relay_sent_total", "Outbox rows handed to the log", ["ser
 SEND_FAILURES = Counter("tocsin_relay_failures_total", "Sends that were not confirmed", ["service", "topic"])
 OUTBOX_ROWS = Gauge("tocsin_outbox_rows", "Outbox rows not yet sent", ["service"])
 OUTBOX_AGE_SECONDS = Gauge("tocsin_outbox_age_seconds", "Age of the oldest unsent outbox row", ["service"])
+
+
+def begin_at_zero(service: str, listens: Iterable[str], publishes: Iterable[str]) -> None:
+    """Show what has not happened yet as zero: of a series that begins with its first event, nobody sees an increase."""
+    for topic in listens:
+        for counter in (FENCED, RETRIES, DEAD_LETTERS):
+            counter.labels(service, topic)
+    for topic in publishes:
+        for counter in (SENT, SEND_FAILURES):
+            counter.labels(service, topic)

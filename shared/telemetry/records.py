@@ -39,7 +39,8 @@ def origin_of(headers: Headers) -> str:
 
 
 def _header(headers: Headers, wanted: str) -> str:
-    for name, value in headers:
+    # From the end, where our own producers write what is looked for most.
+    for name, value in reversed(headers):
         if name == wanted:
             return value.decode("latin-1")
     return ""

@@ -16,15 +16,18 @@ import trustme
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse, Response
 
-from services.notify.domain.delivery import Outcome, Outgoing, Report
+from services.notify.domain.content import Notice, webhook_body
+from services.notify.domain.delivery import Outcome, Outgoing, Purpose, Report
 from services.notify.senders.webhook import WebhookSender
 from services.notify.senders.webhook.addresses import is_public, read_allowed
 from services.notify.settings import NotifySettings
+from services.notify.wording.samples import sample_alerts
 from shared.clock import FrozenClock, SystemClock
 from tests.notify.receiver import ANOTHER, SECRET, Receiver, serving
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "webhooks.md"
-PAYLOAD = {"type": "tocsin.notice.v1", "timestamp": "2024-03-01T12:00:00Z", "data": {"level": "red", "中文": "红色"}}
+NOTICES = webhook_body(sample_alerts(Purpose.OPENED, 2), datetime(2024, 3, 1, 12, tzinfo=UTC))
+PAYLOAD = json.loads(json.dumps(NOTICES))
 
 
 def message(url: str, *secrets: str, payload: dict[str, Any] = PAYLOAD) -> Outgoing:
@@ -281,4 +284,5 @@ async def test_the_documented_receiver_verifies_and_drops_repeats(
         )
         assert (await old.send(message(at))).detail == "HTTP 401"
         await old.close()
-    assert capsys.readouterr().out == f"{PAYLOAD['type']} {json.loads(json.dumps(PAYLOAD['data']))}\n"
+    assert all(f"`{name}`" in DOCUMENT.read_text() for name in Notice.__struct_fields__)
+    assert capsys.readouterr().out == f"{PAYLOAD['type']} {PAYLOAD['data']}\n"

@@ -4,23 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.handlers import Message
 
+from tests.ops.story import Mailbox, Story, tell
 from tests.support.deployed import Deployment, create_databases, deployed
 from tests.support.kafka import KafkaServer, require_kafka
 from tests.support.postgres import new_server
 from tests.support.processes import free_port
-
-
-class Mailbox(Message):
-    """Keeps every e-mail."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mails: list[object] = []
-
-    def handle_message(self, message: object) -> None:
-        self.mails.append(message)
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +43,9 @@ def deployment(tmp_path_factory: pytest.TempPathFactory, mailbox: tuple[Mailbox,
     finally:
         kafka.stop(kill=True)
         postgres.remove()
+
+
+@pytest.fixture(scope="session")
+def story(deployment: Deployment, mailbox: tuple[Mailbox, int]) -> Story:
+    """The story, told once over the deployment."""
+    return tell(deployment.system, mailbox[0])

@@ -90,6 +90,12 @@ _WAITING = Row(
             unit="s",
         ),
         Panel("Outbox: rows", [("max by (service) (tocsin_outbox_rows)", "{{service}}")]),
+        Panel("Quarantine: facts", [("max by (state) (tocsin_intake_quarantine_facts)", "{{state}}")]),
+        Panel(
+            "Quarantine: age of the oldest",
+            [("max by (state) (tocsin_intake_quarantine_oldest_seconds)", "{{state}}")],
+            unit="s",
+        ),
         Panel(
             "Messages waiting",
             [("max by (channel) (tocsin_notify_messages_waiting)", "{{channel}}")],

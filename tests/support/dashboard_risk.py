@@ -73,7 +73,8 @@ RISK = Dashboard(
                     "$indicator",
                     [
                         (
-                            f"max by (book, segment, basis, currency) (tocsin_risk_indicator_value{{{_OF_BOTH}}})",
+                            "max by (book, segment, basis, currency, period_kind) "
+                            f"(tocsin_risk_indicator_value{{{_OF_BOTH}}})",
                             "{{book}} {{segment}} {{basis}} {{currency}}",
                         ),
                         (
@@ -87,6 +88,7 @@ RISK = Dashboard(
                             "red",
                         ),
                     ],
+                    unit="percentunit",
                     width=12,
                     height=9,
                     colours={"amber": _AMBER, "red": _RED},

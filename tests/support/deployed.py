@@ -43,10 +43,11 @@ class Deployment:
         self.folder = folder
         self.ports = {name: free_port() for name in _PORTS}
         public_url = f"http://127.0.0.1:{self.ports['gateway']}"
-        (folder / ".env").write_text(f"TOCSIN_PUBLIC_URL={public_url}\n")
+        (folder / ".env").write_text(f"TOCSIN_PUBLIC_URL={public_url}\nTOCSIN_SURVEY_HISTORY=true\n")
         prepare(folder)
         self._variables = read_environment(folder / ".env")
         self.containers: dict[str, Container] = read_compose(self._variables)["services"]
+        self.kafka = kafka.bootstrap
         server = make_url(postgres)
         self._places = {
             "@postgres:5432": f"@{server.host}:{server.port}",
@@ -97,6 +98,8 @@ class Deployment:
         words = [self._placed(name, word) for word in self.containers[name]["command"]]
         if name == "gateway":
             conf = self._configured("deploy/gateway/nginx.conf")
+            if os.geteuid() == 0:
+                words[-1] += " user root;"  # Temporary folders of tests are closed to nginx's own account.
             return [str(program("nginx")), *words[1:], "-p", str(self.folder), "-c", str(conf)]
         if name == "prometheus":
             shutil.copytree(ROOT / "deploy" / "prometheus" / "rules", self.folder / "rules", dirs_exist_ok=True)

@@ -42,13 +42,13 @@ class Process:
     """One process of the system, by its own pid."""
 
     def __init__(self, command: list[str], environment: Mapping[str, str], port: int, output: Path) -> None:
-        self._command, self._environment, self.port, self._output = command, dict(environment), port, output
+        self._command, self.environment, self.port, self._output = command, dict(environment), port, output
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"http://127.0.0.1:{port}"
 
     def start(self, wait: bool = True, **more: str) -> None:
         """Start, and unless told otherwise wait until it is ready."""
-        environment = {**os.environ, **self._environment, **more}
+        environment = {**os.environ, **self.environment, **more}
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *self._command], env=environment, cwd=ROOT, stdout=output, stderr=output

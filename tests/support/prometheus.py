@@ -64,8 +64,8 @@ def metric_names(expression: str) -> set[str]:
 
 def exported_names() -> set[str]:
     """Return the name of every series that the services can export."""
-    for module in ["shared.runtime.metrics", *(f"services.{name}.metrics" for name in SERVICES)]:
-        importlib.import_module(module)
+    for name in SERVICES:
+        importlib.import_module(f"services.{name}.app")
     names: set[str] = set()
     for family in prometheus_client.REGISTRY.collect():
         endings = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}.get(family.type, [""])

@@ -175,11 +175,15 @@ async def _take_many(
         outcomes += told
         await asyncio.sleep(0)
     read = _read(front, parts[-1])
+    last: list[Outcome] = []
 
     async def work(tx: Tx) -> Response:
-        return replied(_answer(outcomes + await _accept(tx, front, read)))
+        last[:] = await _accept(tx, front, read)
+        return replied(_answer(outcomes + last))
 
-    return await once(request, front, key, content, work)
+    response = await once(request, front, key, content, work)
+    _count(last)
+    return response
 
 
 def _read(front: Front, part: Sequence[bytes | msgspec.Raw]) -> list[IncomingFact | Refusal]:

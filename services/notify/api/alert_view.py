@@ -151,7 +151,8 @@ class _Teller:
             return ""
         named = self._unit() if unit else ""
         said = self.say("of", numerator=self._number(numerator), denominator=self._number(denominator), unit=named)
-        return said.strip()
+        # Counts are short and stay on one line, amounts may have to break.
+        return said.strip() if self._amounts else said.strip().replace(" ", "\u00a0")
 
     def _unit(self) -> str:
         if self._amounts:

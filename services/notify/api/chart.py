@@ -130,19 +130,16 @@ def _dates(frame: _Frame, points: Sequence[Period], x: Scale, bottom: float) -> 
 
 
 def _level_lines(frame: _Frame, levels: Levels, y: Scale, labels: Labels) -> Markup:
-    """Draw where a level is entered (full) and left (dashed), and name it: beside the chart, or in it when small."""
-    start, end = frame.left, frame.width - frame.right
-    lines = [y(value) for _, limit in levels.named for value in (limit.enter, limit.leave)]
-    parts, named = [], list[Markup]()
+    """Draw where a level is entered (full) and left (dashed), and name it: beside the drawing, above it when small."""
+    start, end, small = frame.left, frame.width - frame.right, frame.name == "small"
+    parts, named, across = [], list[Markup](), start
     for name, limit in levels.named:
         for kind, value in (("enter", limit.enter), ("leave", limit.leave)):
             parts.append(tag("line", class_=f"level {kind} {name}", x1=start, x2=end, y1=y(value), y2=y(value)))
         text = f"{labels.levels[name]} {_figure(limit.enter, labels)}"
-        # Inside the drawing a name stands above its line, or below when another line runs there.
-        across, at = (start + 5, y(limit.enter) - 5) if frame.name == "small" else (end + 8, y(limit.enter) + 4)
-        if frame.name == "small" and any(at - 12 < line < at + 2 for line in lines):
-            at = y(limit.enter) + 14
-        named.append(tag("text", text, class_=f"level-name {name}", x=across, y=at))
+        place = {"x": across, "y": 14.0} if small else {"x": end + 8, "y": y(limit.enter) + 4}
+        named.append(tag("text", text, class_=f"level-name {name}", **place))
+        across += 12 * sum(1.0 if character > "\u2e80" else 0.62 for character in text) + 14
     return joined([*parts, *named])
 
 

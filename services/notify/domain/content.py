@@ -3,7 +3,8 @@
 The two kinds share nothing, so that a text for clients cannot name what only staff may read.
 """
 
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
 import msgspec
 
@@ -54,3 +55,12 @@ class SurveyContent(msgspec.Struct, frozen=True, kw_only=True):
     """`loan_closed` or `arrears_cured`."""
     url: str
     expires_on: date
+
+
+NOTICES_TYPE = "tocsin.notices.v1"
+"""What the body of a webhook calls itself; its data is an AlertContent."""
+
+
+def webhook_body(content: AlertContent, written_at: datetime) -> dict[str, Any]:
+    """Return what an endpoint is posted: type, time and data, as Standard Webhooks 1.0 has it."""
+    return {"type": NOTICES_TYPE, "timestamp": written_at.isoformat(), "data": msgspec.to_builtins(content)}

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-import msgspec
-
 from services.notify import metrics
 from services.notify.domain.clients import Agreed, Reach, reach
-from services.notify.domain.content import AlertContent, Notice, SurveyContent
+from services.notify.domain.content import AlertContent, Notice, SurveyContent, webhook_body
 from services.notify.domain.delivery import Purpose
 from services.notify.domain.directory import Address, Channel, Directory, RecipientKind
 from services.notify.domain.grouping import Due, Group, group
@@ -248,9 +246,8 @@ async def _message(
         subject, text = plain_words(content, language)
         html, template, version = "", "plain", "1"
     payload: dict[str, Any] = {}
-    if recipient.channel is Channel.WEBHOOK:
-        told = msgspec.to_builtins(content)
-        payload = {"type": f"alert.{one.purpose.value}", "timestamp": work.now.isoformat(), "data": told}
+    if recipient.channel is Channel.WEBHOOK and isinstance(content, AlertContent):
+        payload = webhook_body(content, work.now)
     return MessageRow(
         one.id,
         recipient.channel.value,

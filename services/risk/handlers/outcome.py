@@ -12,7 +12,7 @@ from services.risk.store.counters import Cell
 from services.risk.store.marks import AnomalyRow, Mark
 from shared.kernel.days import Day, month_of, month_start
 
-_SEGMENT, _CELL_DAY, _ROW_DAY = itemgetter(0), itemgetter(3), itemgetter(1)
+_SEGMENT, _CELL_DAY = itemgetter(0), itemgetter(3)
 
 Group = tuple[str, SegmentLog, str]
 """(book, segments over time, currency): subjects that count in the same cells."""
@@ -34,6 +34,13 @@ class CureFound(NamedTuple):
     """The trace in which it came to light."""
 
 
+class _Sum(NamedTuple):
+    """What the subjects of one group changed: rows, and by first day of the month why."""
+
+    rows: defaultdict[tuple[str, Day], int]
+    marks: dict[Day, Why]
+
+
 @dataclass
 class Outcome:
     """Sums over the subjects of a batch. What is marked: a segment from the start of the month of the earliest change,
@@ -44,22 +51,23 @@ class Outcome:
     anomalies: list[AnomalyRow] = field(default_factory=list)
     refolded: list[str] = field(default_factory=list)
     cures: list[CureFound] = field(default_factory=list)
-    _rows: dict[Group, defaultdict[tuple[str, Day], int]] = field(default_factory=dict)
-    _groups: dict[tuple[Group, Day], Why] = field(default_factory=dict)
+    _groups: dict[Group, "_Sum"] = field(default_factory=dict)
     _segments: dict[tuple[str, str, Day], Why] = field(default_factory=dict)
 
     def take_rows(self, group: Group, rows: Rows, why: Why) -> None:
         """Add what one subject changed; it is placed into cells once for its whole group, by `settle`."""
-        changed = {key: value for key, value in rows.items() if value}
-        if not changed:
+        days = [key[1] for key, value in rows.items() if value]
+        if not days:
             return
-        total = self._rows.get(group)
-        if total is None:
-            total = self._rows[group] = defaultdict(int)
-        for key, value in changed.items():
-            total[key] += value
-        mark = (group, _dirty_from(min(map(_ROW_DAY, changed))))
-        self._groups[mark] = max(why, self._groups.get(mark, why))
+        taken = self._groups.get(group)
+        if taken is None:
+            taken = self._groups[group] = _Sum(defaultdict(int), {})
+        total = taken.rows
+        for key, value in rows.items():
+            if value:
+                total[key] += value
+        dirty_from = _dirty_from(min(days))
+        taken.marks[dirty_from] = max(why, taken.marks.get(dirty_from, why))
 
     def take_cells(self, book: str, cells: Cells, why: Why) -> None:
         """Add what one subject changed."""
@@ -72,13 +80,13 @@ class Outcome:
 
     def settle(self) -> None:
         """Place what was taken as rows."""
-        for (book, log, currency), rows in self._rows.items():
+        for (book, log, currency), (rows, marks) in self._groups.items():
             total = self.cells.setdefault(book, defaultdict(int))
             for cell, value in place(rows, log, currency).items():
                 total[cell] += value
-        for ((book, log, _), dirty_from), why in self._groups.items():
-            self._mark(book, {segment for _, segments in log for segment in segments}, dirty_from, why)
-        self._rows.clear()
+            touched = {segment for _, segments in log for segment in segments}
+            for dirty_from, why in marks.items():
+                self._mark(book, touched, dirty_from, why)
         self._groups.clear()
 
     def marks(self, origin: str) -> list[Mark]:

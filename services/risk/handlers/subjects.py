@@ -113,7 +113,7 @@ async def fold_subjects(tx: Tx, engine: Engine[F, S], work: Work, outcome: Outco
         if number % _SLICE == _SLICE - 1:
             await asyncio.sleep(0)
         before = kept.get(subject.key)
-        if before is not None:
+        if before is not None and before.client != subject.client:
             # The client of first registration is the key for ever (D8), whatever a later header says.
             subject = subject._replace(client=before.client)
         if before is None or before.state is None or (subject.book, subject.client) in work.clients.moved:
