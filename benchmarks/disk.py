@@ -69,10 +69,11 @@ def distributed() -> tuple[int, Sizes]:
         try:
             postgres.start()
             kafka.start()
-            with distributed_system(Path(folder), postgres.dsn, kafka, replicas=1) as system:
+            with distributed_system(Path(folder), postgres.dsn, kafka) as system:
                 facts = fill(system)
                 databases = {
-                    name: process.environment["TOCSIN_DATABASE_URL"] for name, process in system.processes.items()
+                    name.rstrip("0123456789"): process.environment["TOCSIN_DATABASE_URL"]
+                    for name, process in system.processes.items()
                 }
             sizes = {name: asyncio.run(_database_bytes(dsn)) for name, dsn in databases.items()}
         finally:
