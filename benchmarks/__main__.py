@@ -23,10 +23,11 @@ def main() -> None:
     for one in measured:
         bound = ">=" if one.more_is_better else "<="
         holds = "yes" if one.holds else "NO"
-        table.add_row(
-            one.id, f"{one.figure:g}", f"{one.raw:g}", one.unit, f"{bound} {one.must:g}", f"{one.aim:g}", holds
-        )
+        bar = f"{bound} {one.must:g}"
+        table.add_row(one.id, f"{one.figure:g}", f"{one.raw:g}", one.unit, bar, f"{one.aim:g}", holds)
     console.print(table)
+    for one in measured:
+        console.print(f"{one.id}, as timed: {one.beside}", soft_wrap=True)
     fields = ("id", "figure", "unit", "must", "aim", "holds")
     RESULTS.write_text(json.dumps([{field: getattr(one, field) for field in fields} for one in measured], indent=1))
 

@@ -20,6 +20,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     more_is_better: bool
     raw: float
     """As timed, before scaling."""
+    beside: str = ""
+    """What stands beside it in the same run: the limit, the ratio to it, what the process spent."""
 
     @property
     def holds(self) -> bool:

@@ -41,13 +41,16 @@ class Shape(NamedTuple):
         """Return the rows as the driver takes them."""
         if not self.decorators:
             return [row if isinstance(row, tuple) else tuple(row) for row in rows]
-        bound = []
-        for row in rows:
-            values = list(row)
-            for place, decorator in self.decorators:
-                values[place] = decorator.process_bind_param(values[place], self.dialect)
-            bound.append(tuple(values))
-        return bound
+        bound = [list(row) for row in rows]
+        for place, decorator in self.decorators:
+            # A column often has one and the same object in all rows, such as the transaction's instant.
+            given = taken = None
+            for values in bound:
+                if values[place] is not given:
+                    given = values[place]
+                    taken = decorator.process_bind_param(given, self.dialect)
+                values[place] = taken
+        return [tuple(values) for values in bound]
 
 
 class Conflict(NamedTuple):

@@ -63,6 +63,9 @@ class Tx(Protocol):
     async def lock(self, table: Table, key: dict[str, Any], shared: bool = False) -> AnyRow | None:
         """Lock one row to the end of the transaction (SQLite: the one writer does anyway); None when there is none."""
 
+    async def hold(self, statement: Executable, parameters: Any) -> None:
+        """Run a statement for nothing but the row locks that it takes (SQLite: the one writer has them anyway)."""
+
     async def wake(self, channel: str, payload: str) -> None:
         """Wake listeners of a channel once this transaction has committed (a hint: it may be lost)."""
 

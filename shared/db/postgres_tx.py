@@ -142,6 +142,10 @@ class PostgresTx:
         wanted = by_key(table, tuple(key)).with_for_update(read=shared)
         return await self.row(wanted, {f"key_{name}": value for name, value in key.items()})
 
+    async def hold(self, statement: Executable, parameters: Any) -> None:
+        """Run a statement for the row locks that it takes."""
+        (await self._run(statement, parameters)).close()
+
     async def wake(self, channel: str, payload: str) -> None:
         """Notify listeners in all processes once this transaction has committed."""
         await self._run(select(func.pg_notify(channel, payload)), None)

@@ -150,6 +150,10 @@ class SqliteTx:
         """Return one row: the one writer holds it anyway."""
         return await self.row(by_key(table, tuple(key)), {f"key_{name}": value for name, value in key.items()})
 
+    async def hold(self, statement: Executable, parameters: Any) -> None:
+        """Do nothing: the one writer holds everything anyway."""
+        self._open_link()
+
     async def wake(self, channel: str, payload: str) -> None:
         """Wake listeners once the group has committed."""
         self._open_link()

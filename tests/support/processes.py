@@ -78,6 +78,12 @@ class Process:
         """Return the end of what it wrote."""
         return self._output.read_text(errors="replace")[-4000:] if self._output.exists() else ""
 
+    @property
+    def pid(self) -> int:
+        """Return its process id."""
+        assert self._process is not None
+        return self._process.pid
+
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to this very process."""
         assert self._process is not None

@@ -39,7 +39,7 @@ async def lock(tx: Tx, names: Collection[str]) -> list[Entry]:
 
 async def hold(tx: Tx, names: Collection[str]) -> None:
     """Lock names as `lock` does, without reading them."""
-    await tx.row(_HELD_COUNT, {"names": sorted(names)})
+    await tx.hold(_HELD_COUNT, {"names": sorted(names)})
 
 
 async def register(tx: Tx, rows: Iterable[Entry]) -> None:

@@ -12,7 +12,7 @@ from services.risk.domain.ahead import ahead
 from services.risk.domain.anomaly import Anomaly, Contradiction
 from services.risk.domain.arrears import follow_arrears
 from services.risk.domain.book import BookTerms
-from services.risk.domain.cells import Cells, Rows, add_rows
+from services.risk.domain.cells import Cells, Rows, add_rows, change
 from services.risk.domain.default_path import rolled
 from services.risk.domain.flows import falls_due, instalment_rows, month_rows, paid_rows
 from services.risk.domain.loan_facts import LoanFact, LoanKind, effective, order_of
@@ -104,8 +104,7 @@ def _step(state: LoanState, fact: LoanFact, terms: BookTerms) -> tuple[LoanState
     rows: Rows = {}
     anomaly = _HANDLERS[fact.kind](before, after, fact, terms, rows)
     follow_arrears(before, after, fact, terms)
-    add_rows(rows, ahead(after, fact.day, terms))
-    add_rows(rows, ahead(before, fact.day, terms), -1)
+    add_rows(rows, change(ahead(before, fact.day, terms), ahead(after, fact.day, terms)))
     return after, rows, anomaly
 
 
