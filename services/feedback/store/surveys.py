@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import case, func, select, tuple_, update
+from sqlalchemy import func, select, tuple_, update
 
 from services.feedback.domain.answer import DETRACTOR_MAX, PROMOTER_MIN, SATISFIED_MIN, Answer
 from services.feedback.domain.results import Sums
@@ -122,10 +122,6 @@ async def find_surveys(tx: Tx, wanted: Wanted, after: tuple[Day, str], limit: in
 async def sums_by_day(tx: Tx, book: str, first: Day, last: Day) -> list[tuple[Day, Sums]]:
     """Return what came of the invitations of each day."""
     table = SURVEY.c
-
-    def count(condition: object) -> object:
-        return func.sum(case((condition, 1), else_=0))  # type: ignore[arg-type]
-
     rows = await tx.rows(
         select(
             table.invited_on,
@@ -133,11 +129,11 @@ async def sums_by_day(tx: Tx, book: str, first: Day, last: Day) -> list[tuple[Da
             func.count(table.answered_on),
             func.count(table.csat),
             func.coalesce(func.sum(table.csat), 0),
-            count(table.csat >= SATISFIED_MIN),
+            func.count().filter(table.csat >= SATISFIED_MIN),
             func.count(table.nps),
-            count(table.nps >= PROMOTER_MIN),
-            count(table.nps <= DETRACTOR_MAX),
-        )  # type: ignore[call-overload]
+            func.count().filter(table.nps >= PROMOTER_MIN),
+            func.count().filter(table.nps <= DETRACTOR_MAX),
+        )
         .where(table.book == book, table.invited_on.between(first, last))
         .group_by(table.invited_on)
         .order_by(table.invited_on)

@@ -100,6 +100,7 @@ SURVEY = Table(
     Column("nps", Integer, nullable=True),
     Index("survey_due", "book", "state", "ready_on"),
     Index("survey_client", "book", "client"),
+    Index("survey_invited", "book", "invited_on"),
     Index("survey_day", "value_date", "id"),
 )
 """Every occasion to ask a client, once: it waits for its day to close, then it is an invitation or is skipped with a

@@ -96,6 +96,7 @@ def _surveys() -> None:
     )
     op.create_index("survey_due", "survey", ["book", "state", "ready_on"])
     op.create_index("survey_client", "survey", ["book", "client"])
+    op.create_index("survey_invited", "survey", ["book", "invited_on"])
     op.create_index("survey_day", "survey", ["value_date", "id"])
 
 
