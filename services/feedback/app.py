@@ -10,7 +10,7 @@ from services.feedback.workers import workers
 from shared.db.port import Database, Tx
 from shared.events.base import Topic
 from shared.events.contacts import ContactPut
-from shared.events.facts import LoanClosed
+from shared.events.facts import FactCorrected, LoanClosed
 from shared.events.intake import BookDayClosed, BookOpened
 from shared.events.risk import AlertRequestDecided, AlertRevised, LoanArrearsCured
 from shared.runtime.bell import Bell
@@ -55,7 +55,7 @@ def _subscriptions(desk: Desk, invite: Bell) -> tuple[Subscription, ...]:
         {
             consume.note_books: (BookOpened,),
             consume.note_closes: (BookDayClosed,),
-            note_loans_closed: (LoanClosed,),
+            note_loans_closed: (LoanClosed, FactCorrected),
         },
     )
     risk = by_type(

@@ -257,6 +257,7 @@ class FactCorrected(Fact, frozen=True, gc=False, omit_defaults=True, kw_only=Tru
     """An earlier fact was wrong: `body` replaces it whole (same type, same loan, project or client); without a body
     the earlier fact is annulled. The latest correction by (known_at, id) holds."""
 
+    consumers: ClassVar[tuple[str, ...]] = ("risk", "feedback")
     type: ClassVar[str] = "tocsin.fact.corrected.v1"
     fact: str
     body: dict[str, Any] | None = None

@@ -19,7 +19,7 @@ from shared.db import outbox
 from shared.events.base import Message, Topic
 from shared.events.contacts import Consent, ContactPoint, ContactPut
 from shared.events.envelope import Envelope, to_headers
-from shared.events.facts import LoanClosed, RepaymentReceived
+from shared.events.facts import FactCorrected, LoanClosed, RepaymentReceived
 from shared.events.feedback import SurveyAnswered, SurveyInvited, VerdictGiven
 from shared.events.intake import BookDayClosed, BookOpened
 from shared.events.risk import AlertRequestDecided, AlertRevised, LoanArrearsCured
@@ -103,6 +103,7 @@ class House:
             time=self.clock.now(),
             book=BOOK,
             client=client,
+            target=message.fact if isinstance(message, FactCorrected) else "",
         )
         return Record(topic, lane, offset, key.encode(), to_headers(envelope), msgspec.json.encode(message), 0)
 
@@ -189,6 +190,12 @@ def loan_closed(loan: str, client: str, day: str, known: str = "") -> Told:
     """A loan is paid off; known on the day itself unless said otherwise."""
     known_at = datetime.fromisoformat(f"{known or day}T09:00:00+00:00")
     message = LoanClosed(book=BOOK, loan=loan, value_date=date.fromisoformat(day), known_at=known_at)
+    return f"{BOOK}/{client}", client, message
+
+
+def corrected(told: str, client: str, body: dict[str, Any] | None) -> Told:
+    """A fact was wrong; `told` is the event id of what it corrects."""
+    message = FactCorrected(book=BOOK, value_date=date(2024, 6, 3), known_at=NOW, fact=told, body=body)
     return f"{BOOK}/{client}", client, message
 
 

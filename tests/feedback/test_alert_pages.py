@@ -39,14 +39,16 @@ async def test_a_verdict_from_the_page_is_shown_with_what_risk_decided(house: Ho
     assert "20.5%（红色阈值 18%）" in later.text
 
 
-async def test_a_remark_from_the_page(house: House) -> None:
-    await house.tell(Topic.RISK, revised())
-    token = house.alert_token()
+async def test_a_remark_from_the_page(small_house: House) -> None:
+    await small_house.tell(Topic.RISK, revised())
+    token = small_house.alert_token()
     for _ in range(2):
-        page = await follow(house, await send(house, token, "remark", {"text": "see <the> file"}, lang="zh"))
+        page = await follow(
+            small_house, await send(small_house, token, "remark", {"text": "see <the> file"}, lang="zh")
+        )
     assert WORDS["done_remark"]["zh"] in page.text
     assert "see &lt;the&gt; file" in page.text
-    (remark,) = (await house.get("/remarks", kind="alert", subject=ALERT)).json()["items"]
+    (remark,) = (await small_house.get("/remarks", kind="alert", subject=ALERT)).json()["items"]
     assert (remark["by"], remark["author"], remark["text"]) == ("officer-7", "staff", "see <the> file")
 
 

@@ -19,6 +19,7 @@ from tests.feedback.house import (
     House,
     Told,
     contact,
+    corrected,
     cured,
     day_closed,
     days_from,
@@ -38,15 +39,15 @@ async def test_facts_that_are_not_for_feedback_are_not_even_decoded(small_house:
 
 @pytest.mark.parametrize("value", [b"\xff", b"{}", b"[]", b""])
 async def test_what_should_be_for_feedback_and_is_not_readable_is_kept_as_a_dead_letter(
-    house: House, value: bytes
+    small_house: House, value: bytes
 ) -> None:
-    broken = house.record(Topic.INTAKE, 0, loan_closed("L1", "C1", "2024-06-03"))._replace(value=value)
+    broken = small_house.record(Topic.INTAKE, 0, loan_closed("L1", "C1", "2024-06-03"))._replace(value=value)
     with pytest.raises(msgspec.DecodeError):
-        await house.digest(Topic.INTAKE, 0, [broken])
-    (subscription,) = (one for one in house.service.subscriptions if one.topic == Topic.INTAKE)
-    async with house.database.transaction() as tx:
+        await small_house.digest(Topic.INTAKE, 0, [broken])
+    (subscription,) = (one for one in small_house.service.subscriptions if one.topic == Topic.INTAKE)
+    async with small_house.database.transaction() as tx:
         await subscription.dead_letter(tx, broken, "DecodeError: not JSON")
-    (letter,) = (await house.get("/dead-letters")).json()["items"]
+    (letter,) = (await small_house.get("/dead-letters")).json()["items"]
     assert (letter["topic"], letter["type"], letter["error"]) == (
         "tocsin.intake",
         "tocsin.loan.closed.v1",
@@ -74,51 +75,85 @@ async def test_an_older_contact_changes_nothing_and_no_personal_data_is_kept(hou
     assert not columns & {"name", "address", "email", "points"}
 
 
-async def test_a_consent_taken_back_before_the_day_is_closed_counts(house: House) -> None:
-    await house.open_book()
-    await house.tell(Topic.CONTACTS, contact("C1"))
-    await house.tell(Topic.INTAKE, loan_closed("L1", "C1", "2024-06-03"))
-    await house.tell(Topic.CONTACTS, contact("C1", version=2, consent=False))
-    await house.close("2024-06-03")
-    assert set((await house.outcomes()).values()) == {"no_consent"}
+async def test_a_consent_taken_back_before_the_day_is_closed_counts(small_house: House) -> None:
+    await small_house.open_book()
+    await small_house.tell(Topic.CONTACTS, contact("C1"))
+    await small_house.tell(Topic.INTAKE, loan_closed("L1", "C1", "2024-06-03"))
+    await small_house.tell(Topic.CONTACTS, contact("C1", version=2, consent=False))
+    await small_house.close("2024-06-03")
+    assert set((await small_house.outcomes()).values()) == {"no_consent"}
 
 
-async def test_a_replay_of_years_invites_nobody(house: House) -> None:
-    await house.open_book("2019-01-01")
+async def test_a_replay_of_years_invites_nobody(small_house: House) -> None:
+    await small_house.open_book("2019-01-01")
     clients = [f"C{number}" for number in range(40)]
-    await house.tell(Topic.CONTACTS, *(contact(client) for client in clients))
+    await small_house.tell(Topic.CONTACTS, *(contact(client) for client in clients))
     days = days_from("2019-02-01", range(0, 1_200, 30))
     for client, day in zip(clients, days, strict=True):
-        await house.tell(Topic.INTAKE, loan_closed(f"of {client}", client, day))
-        await house.close(day)
-    assert set((await house.outcomes()).values()) == {"history"}
-    assert await house.sent() == []
+        await small_house.tell(Topic.INTAKE, loan_closed(f"of {client}", client, day))
+        await small_house.close(day)
+    assert set((await small_house.outcomes()).values()) == {"history"}
+    assert await small_house.sent() == []
 
 
-async def test_an_import_closed_at_once_and_a_back_dated_fact_invite_nobody(house: House) -> None:
-    await house.open_book("2024-01-01")
-    await house.tell(Topic.CONTACTS, contact("C1"), contact("C2"), contact("C3"))
-    await house.tell(Topic.INTAKE, loan_closed("old", "C1", "2024-02-01", known="2024-05-31"))
-    await house.tell(Topic.INTAKE, loan_closed("closed late", "C2", "2024-05-20"))
-    await house.close("2024-06-07")
-    assert await house.outcomes() == {("old", "loan_closed"): "too_old", ("closed late", "loan_closed"): "too_old"}
+async def test_an_import_closed_at_once_and_a_back_dated_fact_invite_nobody(small_house: House) -> None:
+    await small_house.open_book("2024-01-01")
+    await small_house.tell(Topic.CONTACTS, contact("C1"), contact("C2"), contact("C3"))
+    await small_house.tell(Topic.INTAKE, loan_closed("old", "C1", "2024-02-01", known="2024-05-31"))
+    await small_house.tell(Topic.INTAKE, loan_closed("closed late", "C2", "2024-05-20"))
+    await small_house.close("2024-06-07")
+    assert await small_house.outcomes() == {
+        ("old", "loan_closed"): "too_old",
+        ("closed late", "loan_closed"): "too_old",
+    }
     # Known within the fortnight: asked once the day on which it became known is over.
-    await house.tell(Topic.INTAKE, loan_closed("late", "C3", "2024-06-03", known="2024-06-10"))
-    assert await house.decide() == 0
-    await house.close("2024-06-10")
-    assert (await house.outcomes())["late", "loan_closed"] == "2024-06-11"
+    await small_house.tell(Topic.INTAKE, loan_closed("late", "C3", "2024-06-03", known="2024-06-10"))
+    assert await small_house.decide() == 0
+    await small_house.close("2024-06-10")
+    assert (await small_house.outcomes())["late", "loan_closed"] == "2024-06-11"
 
 
-async def test_one_loan_is_asked_about_once_for_each_occasion(house: House) -> None:
-    await house.open_book("2023-01-01")
+async def test_one_loan_is_asked_about_once_for_each_occasion(small_house: House) -> None:
+    await small_house.open_book("2023-01-01")
+    await small_house.tell(Topic.CONTACTS, contact("C1"))
+    small_house.desk = small_house.desk._replace(rules=small_house.desk.rules._replace(history=True))
+    await small_house.tell(Topic.RISK, cured("L1", "C1", "2023-02-01"))
+    await small_house.close("2023-02-01")
+    await small_house.tell(Topic.RISK, cured("L1", "C1", "2023-09-01"))
+    await small_house.tell(Topic.INTAKE, loan_closed("L1", "C1", "2023-09-05"))
+    await small_house.close("2023-09-05")
+    assert await small_house.outcomes() == {("L1", "arrears_cured"): "2023-02-02", ("L1", "loan_closed"): "2023-09-06"}
+
+
+async def test_a_closing_that_was_annulled_or_dated_wrongly(house: House) -> None:
+    await house.open_book()
     await house.tell(Topic.CONTACTS, contact("C1"))
-    house.desk = house.desk._replace(rules=house.desk.rules._replace(history=True))
-    await house.tell(Topic.RISK, cured("L1", "C1", "2023-02-01"))
-    await house.close("2023-02-01")
-    await house.tell(Topic.RISK, cured("L1", "C1", "2023-09-01"))
-    await house.tell(Topic.INTAKE, loan_closed("L1", "C1", "2023-09-05"))
-    await house.close("2023-09-05")
-    assert await house.outcomes() == {("L1", "arrears_cured"): "2023-02-02", ("L1", "loan_closed"): "2023-09-06"}
+    lane = lane_of(f"{BOOK}/C1", PARTITIONS)
+    closings = [
+        house.record(Topic.INTAKE, lane, loan_closed(loan, "C1", "2024-06-03")) for loan in ("L1", "L2", "L3", "L4")
+    ]
+    ids = [dict(record.headers)["ce_id"].decode() for record in closings]
+    moved = {"book": BOOK, "loan": "L2", "value_date": "2024-06-05", "known_at": "2024-06-05T00:00:00Z"}
+    corrections = [
+        house.record(Topic.INTAKE, lane, corrected(told, "C1", body))
+        for told, body in ((ids[0], None), (ids[1], moved), ("of something else", None))
+    ]
+    await house.digest(Topic.INTAKE, lane, [*closings[:3], *corrections])
+    await house.digest(Topic.INTAKE, lane, [*closings[3:]])
+    await house.close("2024-06-03")
+    decided_before = await house.outcomes()
+    assert sorted(decided_before) == [("L2", "loan_closed"), ("L3", "loan_closed"), ("L4", "loan_closed")]
+    assert decided_before["L2", "loan_closed"] == "waiting"
+    # What was decided stays: the client has been asked.
+    too_late = [house.record(Topic.INTAKE, lane, corrected(told, "C1", None)) for told in ids[2:]]
+    await house.digest(Topic.INTAKE, lane, too_late)
+    await house.close("2024-06-05")
+    after = await house.outcomes()
+    assert after == {**decided_before, ("L2", "loan_closed"): "too_soon"}
+    # An annulled closing was never an occasion: the loan may be closed later.
+    await house.tell(Topic.INTAKE, loan_closed("L1", "C1", "2024-06-06"))
+    await house.close("2024-06-06")
+    assert (await house.outcomes())["L1", "loan_closed"] == "too_soon"
 
 
 FIRST = "2024-05-27"

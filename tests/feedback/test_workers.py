@@ -64,7 +64,7 @@ async def test_while_another_process_invites_this_one_does_not(house: House) -> 
     assert await inviter.invite_all() == 2
 
 
-async def test_it_waits_for_a_database_that_is_not_migrated(house: House) -> None:
+async def test_it_waits_for_a_database_that_is_not_migrated(small_house: House) -> None:
     database, stop, tried = open_sqlite(None), asyncio.Event(), asyncio.Event()
 
     class Watched(Inviter):
@@ -72,18 +72,18 @@ async def test_it_waits_for_a_database_that_is_not_migrated(house: House) -> Non
             tried.set()
             return await super().invite_all()
 
-    running = asyncio.create_task(Watched(database, house.desk, Bell(), Bell(), 60.0).run(stop))
+    running = asyncio.create_task(Watched(database, small_house.desk, Bell(), Bell(), 60.0).run(stop))
     await tried.wait()
     stop.set()
     await running
     await database.close()
 
 
-async def test_idempotency_keys_go_after_a_day(house: House) -> None:
-    await house.tell(Topic.RISK, revised())
+async def test_idempotency_keys_go_after_a_day(small_house: House) -> None:
+    await small_house.tell(Topic.RISK, revised())
     body = {"verdict": "true", "by": "officer-7", "alert": "0a" * 16}
-    await house.post("/verdicts", body, **{"Idempotency-Key": "k"})
+    await small_house.post("/verdicts", body, **{"Idempotency-Key": "k"})
     for hours, gone in ((0, 0), (25, 1)):
-        house.clock.advance(hours * 3_600)
-        async with house.database.transaction() as tx:
+        small_house.clock.advance(hours * 3_600)
+        async with small_house.database.transaction() as tx:
             assert await prune(tx) == gone

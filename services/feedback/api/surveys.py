@@ -174,7 +174,7 @@ def _months(open_day: Day, first: str | None, last: str | None) -> tuple[Month, 
 def _fields(row: SurveyRow) -> dict[str, Any]:
     dates = ("value_date", "invited_on", "expires_on", "answered_on")
     shown = {name: _date(value) if name in dates else value for name, value in row._asdict().items()}
-    return {**shown, "survey": shown.pop("id"), "reason": row.reason or None}
+    return {**shown, "survey": shown["id"], "reason": row.reason or None}
 
 
 def _date(day: Day | None) -> date | None:

@@ -14,8 +14,8 @@ from services.feedback.store.tables import MORGUE
 from shared.db.letters import UNDIGESTIBLE, bury
 from shared.db.port import Tx
 from shared.events.contacts import ContactPut
-from shared.events.envelope import from_headers
-from shared.events.facts import LoanClosed
+from shared.events.envelope import Envelope, from_headers
+from shared.events.facts import FactCorrected, LoanClosed
 from shared.events.intake import BookDayClosed, BookOpened
 from shared.events.risk import AlertRequestDecided, AlertRevised, LoanArrearsCured
 from shared.kernel.days import day_of
@@ -28,6 +28,7 @@ _CLOSES = msgspec.json.Decoder(BookDayClosed)
 _LOANS = msgspec.json.Decoder(LoanClosed)
 _ALERTS = msgspec.json.Decoder(AlertRevised)
 _DECISIONS = msgspec.json.Decoder(AlertRequestDecided)
+_CORRECTIONS = msgspec.json.Decoder(FactCorrected)
 _CURES = msgspec.json.Decoder(LoanArrearsCured)
 _CONTACTS = msgspec.json.Decoder(ContactPut)
 
@@ -45,22 +46,45 @@ async def note_closes(tx: Tx, batch: Batch) -> None:
 
 
 async def note_loans_closed(tx: Tx, batch: Batch, desk: Desk) -> None:
-    """Note loans that are paid off: each an occasion to ask its client."""
+    """Note loans that are paid off, each an occasion to ask its client, and what was said wrongly about that."""
     occasions = []
+    corrected: dict[str, tuple[Envelope, FactCorrected]] = {}
     for record in batch.records:
-        message, envelope = _LOANS.decode(record.value), from_headers(record.headers)
-        times = _times(message.value_date, envelope.known_at or message.known_at or envelope.time)
-        occasions.append(_occasion(message.book, envelope.client, Kind.LOAN_CLOSED, message.loan, times, desk))
+        envelope = from_headers(record.headers)
+        if envelope.type == FactCorrected.type:
+            corrected[envelope.target] = (envelope, _CORRECTIONS.decode(record.value))
+            continue
+        message = _LOANS.decode(record.value)
+        about = (message.book, envelope.client, Kind.LOAN_CLOSED, message.loan, envelope.id)
+        occasions.append(_occasion(*about, _times_of(message, envelope), desk))
     await surveys.add_occasions(tx, occasions)
+    # A correction follows what it corrects in the same lane.
+    await _correct_occasions(tx, corrected, desk)
+
+
+async def _correct_occasions(tx: Tx, corrected: dict[str, tuple[Envelope, FactCorrected]], desk: Desk) -> None:
+    """Move occasions whose fact was dated wrongly, and forget those whose fact was annulled; what is decided stays."""
+    if not corrected:
+        return
+    annulled, moved = [], []
+    for row in await surveys.waiting_for(tx, corrected):
+        envelope, message = corrected[row.fact]
+        if message.body is None:
+            annulled.append(row.id)
+            continue
+        times = _times_of(msgspec.convert(message.body, LoanClosed), envelope)
+        moved.append(row._replace(**times._asdict(), ready_on=ready_on(times, desk.rules)))
+    await surveys.take_back(tx, annulled)
+    await surveys.save_surveys(tx, moved)
 
 
 async def note_cures(tx: Tx, batch: Batch, desk: Desk) -> None:
     """Note loans that have nothing past due any more: each an occasion to ask its client."""
     occasions = []
     for record in batch.records:
-        one = _CURES.decode(record.value)
+        one, fact = _CURES.decode(record.value), from_headers(record.headers).id
         times = _times(one.value_date, one.known_at)
-        occasions.append(_occasion(one.book, one.client, Kind.ARREARS_CURED, one.loan, times, desk))
+        occasions.append(_occasion(one.book, one.client, Kind.ARREARS_CURED, one.loan, fact, times, desk))
     await surveys.add_occasions(tx, occasions)
 
 
@@ -110,7 +134,11 @@ def _times(value_date: date, known_at: datetime) -> Times:
     return Times(day_of(value_date), day_of(known_at.astimezone(UTC).date()))
 
 
-def _occasion(book: str, client: str, kind: Kind, loan: str, times: Times, desk: Desk) -> SurveyRow:
+def _times_of(message: LoanClosed, envelope: Envelope) -> Times:
+    return _times(message.value_date, envelope.known_at or message.known_at or envelope.time)
+
+
+def _occasion(book: str, client: str, kind: Kind, loan: str, fact: str, times: Times, desk: Desk) -> SurveyRow:
     if not client:
         raise ValueError("the message names no client")
     return SurveyRow(
@@ -119,6 +147,7 @@ def _occasion(book: str, client: str, kind: Kind, loan: str, times: Times, desk:
         client=client,
         occasion=kind,
         loan=loan,
+        fact=fact,
         value_date=times.value_date,
         known_on=times.known_on,
         ready_on=ready_on(times, desk.rules),

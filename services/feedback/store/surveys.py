@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import delete, func, select, tuple_, update
 
 from services.feedback.domain.answer import DETRACTOR_MAX, PROMOTER_MIN, SATISFIED_MIN, Answer
 from services.feedback.domain.results import Sums
@@ -32,6 +32,8 @@ class SurveyRow(NamedTuple):
     client: str
     occasion: str
     loan: str
+    fact: str
+    """Event id of what the occasion was told by."""
     value_date: Day
     known_on: Day
     ready_on: Day
@@ -60,6 +62,22 @@ class Wanted(NamedTuple):
 async def add_occasions(tx: Tx, rows: Sequence[SurveyRow]) -> None:
     """Note occasions that are not known yet."""
     await tx.insert_new(SURVEY, SurveyRow._fields, rows, ("id",))
+
+
+async def waiting_for(tx: Tx, facts: Iterable[str]) -> list[SurveyRow]:
+    """Return the occasions that some facts told of and that are not decided yet, held to the transaction's end."""
+    rows = await tx.rows(
+        select(SURVEY)
+        .where(among(SURVEY.c.fact, facts), SURVEY.c.state == State.WAITING.value)
+        .order_by(SURVEY.c.id)
+        .with_for_update()
+    )
+    return [SurveyRow(*row) for row in rows]
+
+
+async def take_back(tx: Tx, ids: Iterable[str]) -> None:
+    """Forget occasions that never were."""
+    await tx.execute(delete(SURVEY).where(among(SURVEY.c.id, ids)))
 
 
 async def due(tx: Tx, book: str, closed_through: Day, limit: int) -> list[SurveyRow]:

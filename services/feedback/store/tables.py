@@ -85,6 +85,7 @@ SURVEY = Table(
     Column("client", Text, nullable=False),
     Column("occasion", Text, nullable=False),
     Column("loan", Text, nullable=False),
+    Column("fact", Text, nullable=False),
     Column("value_date", Day, nullable=False),
     Column("known_on", Day, nullable=False),
     Column("ready_on", Day, nullable=False),
@@ -102,6 +103,7 @@ SURVEY = Table(
     Index("survey_client", "book", "client"),
     Index("survey_invited", "book", "invited_on"),
     Index("survey_day", "value_date", "id"),
+    Index("survey_fact", "fact"),
 )
 """Every occasion to ask a client, once: it waits for its day to close, then it is an invitation or is skipped with a
 reason; an invitation is answered once."""

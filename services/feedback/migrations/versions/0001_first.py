@@ -79,7 +79,7 @@ def _verdicts() -> None:
 def _surveys() -> None:
     op.create_table(
         "survey",
-        *_text("id", "book", "client", "occasion", "loan"),
+        *_text("id", "book", "client", "occasion", "loan", "fact"),
         sa.Column("value_date", sa.Integer(), nullable=False),
         sa.Column("known_on", sa.Integer(), nullable=False),
         sa.Column("ready_on", sa.Integer(), nullable=False),
@@ -98,6 +98,7 @@ def _surveys() -> None:
     op.create_index("survey_client", "survey", ["book", "client"])
     op.create_index("survey_invited", "survey", ["book", "invited_on"])
     op.create_index("survey_day", "survey", ["value_date", "id"])
+    op.create_index("survey_fact", "survey", ["fact"])
 
 
 def _remarks() -> None:
