@@ -78,8 +78,8 @@ class Visitor:
     def __init__(self, house: House, folder: Path) -> None:
         self.house = house
         platform = Platform(log=open_sqlite_log(None), clock=house.clock, partitions=2, owner="test")
-        service = build(house.settings, platform, house.database)
-        self.app: FastAPI = make_app([service], KeyRing(folder / "keys.json"), Health(), "test")
+        self.service = build(house.settings, platform, house.database)
+        self.app: FastAPI = make_app([self.service], KeyRing(folder / "keys.json"), Health(), "test")
         self.client: httpx.AsyncClient = client_of(self.app)
 
     def path(self, holder: str = "anna", lasts: timedelta = timedelta(days=1), subject: str = ALERT) -> str:

@@ -7,12 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from services.notify.domain.content import AlertContent, SurveyContent
+from services.notify.domain.content import AlertContent, Notice, SurveyContent
 from services.notify.domain.delivery import Purpose
 from services.notify.wording import Audience, Language, TemplatesWrong, WordingFailed, Wordings, Written
 from services.notify.wording.language import OUTPUT_CHARACTERS_MAX
 from services.notify.wording.samples import sample_alerts, sample_notice, sample_survey
 from services.notify.wording.sources import audience_of
+from services.notify.wording.words import filters_of
 
 WORDINGS = Wordings()
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -93,19 +94,19 @@ def test_a_long_subject_is_cut_and_stays_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("purpose", "audience", "content"),
+    ("purpose", "audience", "content", "reason"),
     [
-        (Purpose.SURVEY, "client", sample_alerts(Purpose.OPENED)),
-        (Purpose.OPENED, "staff", sample_survey()),
-        (Purpose.OPENED, "client", sample_survey()),
-        (Purpose.SURVEY, "staff", sample_alerts(Purpose.OPENED)),
-        (Purpose.OPENED, "staff", AlertContent(notices=())),
+        (Purpose.SURVEY, "client", sample_alerts(Purpose.OPENED), "cannot say this kind of content"),
+        (Purpose.OPENED, "staff", sample_survey(), "cannot say this kind of content"),
+        (Purpose.OPENED, "client", sample_survey(), "no template of the purpose opened for client"),
+        (Purpose.SURVEY, "staff", sample_alerts(Purpose.OPENED), "no template of the purpose survey for staff"),
+        (Purpose.OPENED, "staff", AlertContent(notices=()), "nothing to tell"),
     ],
 )
 def test_what_staff_and_clients_may_read_is_kept_apart(
-    purpose: Purpose, audience: Audience, content: AlertContent | SurveyContent
+    purpose: Purpose, audience: Audience, content: AlertContent | SurveyContent, reason: str
 ) -> None:
-    with pytest.raises(WordingFailed):
+    with pytest.raises(WordingFailed, match=reason):
         WORDINGS.write(purpose, audience, "en", content)
 
 
@@ -135,6 +136,14 @@ def test_ones_own_templates_replace_the_built_in_ones_and_are_told_by_their_vers
     again = Wordings(folder).write(Purpose.OPENED, "staff", "en", sample_alerts(Purpose.OPENED))
     assert again.version.startswith("7-")
     assert again.version != before
+
+
+def test_templates_are_found_where_volumes_link_to_them(tmp_path: Path) -> None:
+    own(tmp_path / "..2026_03_04", "staff/opened.en.j2", HEAD + "{% block lead %}Linked{% endblock %}")
+    (tmp_path / "staff").symlink_to(tmp_path / "..2026_03_04" / "staff")
+    (tmp_path / "README.md").write_text("Ours.")
+    written = Wordings(tmp_path).write(Purpose.OPENED, "staff", "en", sample_alerts(Purpose.OPENED))
+    assert "Linked" in written.text
 
 
 def test_all_errors_of_all_templates_are_told_at_once(tmp_path: Path) -> None:
@@ -223,3 +232,15 @@ def test_a_template_can_be_tried_without_changing_what_is_in_use() -> None:
     assert "试试" not in write(Purpose.SURVEY, "zh").html
     with pytest.raises(TemplatesWrong, match="line 3"):
         WORDINGS.with_template(Purpose.SURVEY, "zh", "{# version: 1 #}\n\n{% if %}")
+
+
+def test_the_page_about_templates_names_what_there_is_and_its_example_works() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "templates.md").read_text()
+    (example,) = re.findall(r"```jinja\n(.*?)```", page, re.DOTALL)
+    written = WORDINGS.with_template(Purpose.OPENED, "en", example).write(
+        Purpose.OPENED, "staff", "en", sample_alerts(Purpose.OPENED, 3)
+    )
+    assert written.subject == "RED in auto: Missed payments, book auto, 2024-04, and 2 more"
+    assert "3 thresholds were reached. Call the desk" in written.text
+    names = {*filters_of("en"), *Notice.__struct_fields__, *AlertContent.__struct_fields__}
+    assert {name for name in names | {*SurveyContent.__struct_fields__} if f"`{name}`" not in page} == set()

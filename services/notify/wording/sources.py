@@ -52,9 +52,11 @@ def read_sources(replaced: Path | None) -> tuple[dict[str, Source], list[str]]:
     if replaced is not None:
         if not replaced.is_dir():
             errors.append(f"{replaced}: is no folder")
-        own = {path.relative_to(replaced).as_posix(): path for path in sorted(replaced.rglob("*")) if path.is_file()}
-        errors += [f"{name}: there is no template of this name" for name in own if name not in found]
-        found.update({name: path for name, path in own.items() if name in found})
+        own = {path.relative_to(replaced) for path in sorted(replaced.rglob("*.j2"))}
+        # What begins with a point is not the operator's: mounted volumes keep their versions so.
+        names = [path.as_posix() for path in sorted(own) if not any(part.startswith(".") for part in path.parts)]
+        errors += [f"{name}: there is no template of this name" for name in names if name not in found]
+        found.update({name: replaced / name for name in found if (replaced / name).is_file()})
     sources = {}
     for name, path in found.items():
         try:
