@@ -15,7 +15,7 @@ from services.notify.domain.provisioning import parse
 from services.notify.domain.reasons import NoticeReason
 from services.notify.domain.retrying import as_reported
 from services.notify.handlers.composing import Taken, gather, keep, put_into_words
-from services.notify.handlers.delivering import Lost, Parcel, record, take_destinations, take_next
+from services.notify.handlers.delivering import Lost, Parcel, leave, record, take_destinations, take_next
 from services.notify.handlers.desk import Desk
 from services.notify.handlers.keeping import converge
 from services.notify.handlers.reminding import remind
@@ -201,7 +201,11 @@ class SenderLoop:
             try:
                 async with self._database.transaction() as tx:
                     goes_on = await record(tx, parcel, report, took_s, self._desk, jitter())
-                    following = await take_next(tx, parcel.lease, self._desk) if goes_on and not _set(stop) else None
+                    following = None
+                    if goes_on and stop is not None and stop.is_set():
+                        await leave(tx, parcel.lease)
+                    elif goes_on:
+                        following = await take_next(tx, parcel.lease, self._desk)
                 break
             except DatabaseUnavailable as error:
                 if self._clock.now() >= parcel.lease.until:
@@ -276,10 +280,6 @@ class Housekeeping:
         if Channel.EMAIL in self._desk.channels:
             async with self._database.transaction() as tx:
                 await notices.release_for(tx, NoticeReason.NO_MAIL_SERVER, tx.now)
-
-
-def _set(stop: asyncio.Event | None) -> bool:
-    return stop is not None and stop.is_set()
 
 
 async def _bell_or_stop(bell: Bell, stop: asyncio.Event, timeout_s: float) -> None:

@@ -49,8 +49,10 @@ def run(database: Path, receiver: Path, channel: str, later_s: float, crash_at: 
     return subprocess.run(arguments, env={**os.environ, "TOCSIN_CRASH_AT": crash_at}, timeout=60).returncode
 
 
-@pytest.mark.parametrize("channel", ["email", "webhook"])
-@pytest.mark.parametrize("point", ["notify.before_send", "notify.after_send"])
+@pytest.mark.parametrize(
+    ("channel", "point"),
+    [("email", "notify.before_send"), ("email", "notify.after_send"), ("webhook", "notify.after_send")],
+)
 async def test_killed_at_a_send(tmp_path: Path, channel: str, point: str) -> None:
     file, receiver = tmp_path / "notify.db", tmp_path / "received"
     receiver.touch()

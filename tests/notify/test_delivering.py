@@ -283,3 +283,21 @@ async def test_what_is_kept_long_enough_is_let_go(house: House) -> None:
     async with house.database.read() as tx:
         assert [row.address for row in await tx.rows(select(DESTINATION.c.address))] == [ANNA]
     assert len(await house.notices()) == 2, "who was told of an alert is not forgotten"
+
+
+async def test_a_process_that_stops_leaves_the_rest_to_others_at_once(small: House) -> None:
+    await opened(small, alerts=2, text=PEOPLE.replace("[anna, bo]", "[anna]"))
+    stop = asyncio.Event()
+
+    class Stopping(Recorder):
+        async def send(self, message: Outgoing) -> Report:
+            stop.set()
+            return await super().send(message)
+
+    small.channels["email"] = Stopping("email")
+    (lease,) = await take(small)
+    await small.sender("email").drain(lease, stop)
+    heir = small.other()
+    await heir.sender("email").send_all()
+    assert [len(one.channels["email"].sent) for one in (small, heir)] == [1, 1]
+    assert {one.state for one in await small.messages()} == {"sent"}

@@ -120,6 +120,12 @@ async def record(tx: Tx, parcel: Parcel, report: Report, took_s: float, desk: De
     return False
 
 
+async def leave(tx: Tx, lease: Lease) -> None:
+    """Let a destination go to whoever comes next: this process stops."""
+    if (failures := await destinations.hold(tx, lease)) is not None:
+        await destinations.let_go(tx, lease, failures, tx.now)
+
+
 class Resent(NamedTuple):
     """What became of asking to send again."""
 
