@@ -1,7 +1,7 @@
 """The alert's page behind the link of a message (D21): a GET shows and records nothing, a POST acknowledges."""
 
 from pathlib import Path as Folder
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -46,10 +46,29 @@ class _Visit(NamedTuple):
         return self.up + self.token
 
 
+_SHOWS: dict[int | str, dict[str, Any]] = {
+    404: {"description": "The link was not made by us, or was cut off on its way"},
+    410: {"description": "The link has expired, or what it led to is not there"},
+    422: {"description": "The page once more, with what is wrong with what was sent"},
+}
+"""What pages behind links answer beside themselves: always a page."""
+_SENDS: dict[int | str, dict[str, Any]] = {
+    **_SHOWS,
+    303: {"description": "Asked; the page says what became of it"},
+    413: {"description": "A form larger than anybody types"},
+}
+
+
 def add_routes(router: APIRouter, front: Front) -> None:
     """Add `/pages/alerts/{token}`."""
 
-    @router.get("/pages/alerts/{token}", tags=["pages"], dependencies=[requires(LINK)], response_class=HTMLResponse)
+    @router.get(
+        "/pages/alerts/{token}",
+        tags=["pages"],
+        dependencies=[requires(LINK)],
+        response_class=HTMLResponse,
+        responses=_SHOWS,
+    )
     async def show_alert(
         token: TokenPath,
         lang: LangQuery = None,
@@ -68,6 +87,7 @@ def add_routes(router: APIRouter, front: Front) -> None:
         tags=["pages"],
         dependencies=[requires(LINK)],
         response_class=HTMLResponse,
+        responses=_SENDS,
     )
     async def send_acknowledgement(
         request: Request, token: TokenPath, lang: LangQuery = None, accept_language: AcceptLanguage = None
