@@ -22,7 +22,7 @@ async def test_a_paid_off_loan_leads_to_an_invitation_once_its_day_is_closed(hou
     assert isinstance(told, SurveyInvited)
     assert (told.client, told.loan, told.occasion) == ("C1", "L1", CLOSED)
     assert (str(told.invited_on), str(told.expires_on)) == ("2024-06-04", "2024-06-18")
-    assert told.expires_at.isoformat() == "2024-06-24T12:00:00+00:00"
+    assert told.expires_at.isoformat() == "2024-06-24T23:59:59+00:00"
     (shown,) = await house.surveys(book="auto", state="invited")
     assert (shown["survey"], shown["reason"]) == (told.survey, None)
 

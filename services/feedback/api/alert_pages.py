@@ -11,9 +11,6 @@ from services.feedback.api.links import (
     PAGES,
     SENDS,
     SHOWS,
-    AcceptLanguage,
-    LangQuery,
-    TokenPath,
     form_body,
     form_of,
     open_link,
@@ -27,6 +24,7 @@ from services.feedback.store.alerts import AlertRow
 from shared.db.port import Tx
 from shared.page import Language, spoken_language
 from shared.page.forms import Form
+from shared.page.parameters import AcceptLanguage, LangQuery, TokenPath
 from shared.security.links import Opened
 from shared.security.rights import LINK, requires
 

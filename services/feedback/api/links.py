@@ -1,9 +1,9 @@
 """What the pages behind signed links share: opening a link, reading a form, polite refusals."""
 
 from pathlib import Path as Folder
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import Header, Path, Query, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from services.feedback import metrics
@@ -23,12 +23,6 @@ SHOWS: dict[int | str, dict[str, Any]] = {
 """What pages behind links answer beside themselves: always a page."""
 SENDS: dict[int | str, dict[str, Any]] = {**SHOWS, 413: {"description": "A form larger than anybody types"}}
 NOT_YET: dict[int | str, dict[str, Any]] = {503: {"description": "The alert is not known here yet"}}
-
-TokenPath = Annotated[str, Path(description="The signed token of the link")]
-LangQuery = Annotated[str | None, Query(description="en or zh; absent: the reader's own")]
-AcceptLanguage = Annotated[
-    str | None, Header(alias="accept-language", description="What the reader prefers, where `lang` is absent")
-]
 
 
 def form_body(required: tuple[str, ...] = (), **examples: str) -> dict[str, Any]:

@@ -12,9 +12,6 @@ from services.feedback.api.links import (
     PAGES,
     SENDS,
     SHOWS,
-    AcceptLanguage,
-    LangQuery,
-    TokenPath,
     form_body,
     form_of,
     open_link,
@@ -28,6 +25,7 @@ from services.feedback.store.surveys import State, SurveyRow
 from shared.db.port import Tx
 from shared.page import Language, spoken_language
 from shared.page.forms import Form
+from shared.page.parameters import AcceptLanguage, LangQuery, TokenPath
 from shared.security.rights import LINK, requires
 
 PURPOSE = "survey"

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from services.feedback import metrics
 from services.feedback.domain import occasion
@@ -67,8 +67,8 @@ def _decided(row: SurveyRow, verdict: Invitation | occasion.Skipped, now: dateti
         state=State.INVITED,
         invited_on=verdict.invited_on,
         expires_on=verdict.expires_on,
-        # Links carry whole seconds.
-        expires_at=now.replace(microsecond=0) + timedelta(days=desk.rules.open_days),
+        # To the end of the day that the page names.
+        expires_at=datetime.combine(now.date() + timedelta(days=desk.rules.open_days), time(23, 59, 59), UTC),
         decided_at=now,
     )
 

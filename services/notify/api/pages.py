@@ -3,7 +3,7 @@
 from pathlib import Path as Folder
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from services.notify.api.alert_view import view_of
@@ -14,6 +14,7 @@ from services.notify.store import alerts
 from shared.db.port import Tx
 from shared.page import Language, Pages, spoken_language
 from shared.page.forms import Form, FormTooLarge, read_form
+from shared.page.parameters import AcceptLanguage, LangQuery, TokenPath
 from shared.security.links import LinkExpired, LinkForged, Opened
 from shared.security.rights import LINK, requires
 
@@ -26,12 +27,6 @@ VERDICTS = ("true", "false", "unclear")
 _PAGES = Pages(Folder(__file__).parent / "page_templates", WORDS)
 _FEEDBACK = "../../../../feedback/v1/pages/alerts/"
 """Where feedback's pages are, seen from here: relative, because a public address may have a path in front."""
-
-TokenPath = Annotated[str, Path(description="The signed token of the link")]
-LangQuery = Annotated[str | None, Query(description="en or zh; absent: the reader's own")]
-AcceptLanguage = Annotated[
-    str | None, Header(alias="accept-language", description="Languages that the browser prefers")
-]
 
 
 class _Visit(NamedTuple):
