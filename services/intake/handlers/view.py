@@ -5,11 +5,12 @@ from collections.abc import Collection, Iterable, Sequence
 from services.intake.domain.reading import name_of
 from services.intake.domain.verdict import Registered, Target
 from services.intake.handlers.facts_in import IncomingFact, target_from
-from services.intake.store import books, ledger, registry
+from services.intake.store import books, ledger, quarantine, registry
 from shared.db.port import Tx
 
 _BOOK = "book "
 _FACT = "fact "
+_CLIENT = "client "
 
 
 class View:
@@ -63,6 +64,10 @@ async def look_up_names(
     if not released:
         reading |= missing
     clients = _client_names(view, facts)
+    if not released and reading:
+        # Merges that wait for a client go on under the keys of others: their rows are locked with the first ones, in
+        # one order, so that two clients that wait for each other can arrive at the same time.
+        clients |= await quarantine.merging(tx, {name for name in reading if name.startswith(_CLIENT)})
     if reading:
         for row in await registry.lock(tx, clients | reading):
             view.note(*row)

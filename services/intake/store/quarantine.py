@@ -9,6 +9,7 @@ from services.intake.domain.reasons import State
 from services.intake.store.tables import QUARANTINE, WAITING
 from shared.db.among import among, among_given
 from shared.db.port import Tx
+from shared.events.facts import ClientMerged
 
 _COLUMNS = tuple(column.name for column in QUARANTINE.columns)
 _ORDER = (QUARANTINE.c.value_date, QUARANTINE.c.known_at, QUARANTINE.c.item)
@@ -24,6 +25,12 @@ _WAITING_FOR = (
     .order_by(*_ORDER)
     .limit(bindparam("most"))
     .with_for_update()
+)
+_MERGING = (
+    select(QUARANTINE.c.book, QUARANTINE.c.subject)
+    .join(WAITING, WAITING.c.item == QUARANTINE.c.item)
+    .where(among_given(WAITING.c.need, "names"), QUARANTINE.c.type == ClientMerged.type)
+    .distinct()
 )
 FIND_LIMIT = 20
 
@@ -73,6 +80,14 @@ async def waiting_for(
     """Return items that wait for any of these names, locked, by (value_date, known_at, item), from `after` on."""
     query = _WAITING_FOR if after is None else _WAITING_FOR.where(tuple_(*_ORDER) > after)
     return await tx.rows(query, {"names": list(names), "most": limit})
+
+
+async def merging(tx: Tx, names: Collection[str]) -> set[str]:
+    """Return the names of the clients that wait for one of these clients to be merged with it."""
+    if not names:
+        return set()
+    rows = await tx.rows(_MERGING, {"names": sorted(names)})
+    return {f"client {row.book} {row.subject}" for row in rows}
 
 
 async def load(tx: Tx, items: Collection[str]) -> Sequence[Row[Any]]:
