@@ -72,10 +72,8 @@ def test_the_small_book_has_a_crisis(undisturbed: str) -> None:
 @pytest.mark.parametrize("point", sorted(point for point in POINTS if not point.startswith("notify.")))
 @pytest.mark.parametrize("passes", [1, 3])
 def test_a_crash_at_any_point_changes_nothing(tmp_path: Path, undisturbed: str, point: str, passes: int) -> None:
-    with embedded_system(tmp_path) as system:
+    with embedded_system(tmp_path, crash_at=f"{point}:{passes}") as system:
         process = system.processes["tocsin"]
-        process.stop()
-        process.start(wait=False, TOCSIN_CRASH_AT=f"{point}:{passes}")
         try:
             process.wait_ready()
             tell_everything(system)

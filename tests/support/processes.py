@@ -166,12 +166,18 @@ class System:
 
 
 @contextlib.contextmanager
-def embedded_system(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[System]:
-    """Run `tocsin serve` on files in a folder; `settings` are added to the environment."""
+def embedded_system(folder: Path, settings: Mapping[str, str] | None = None, crash_at: str = "") -> Iterator[System]:
+    """Run `tocsin serve` on files in a folder; `settings` are added to the environment.
+
+    `crash_at` arms a crash point of its first life only, which is then not waited for: it may end before it is ready.
+    """
     port = free_port()
     command = ["tocsin.cli", "serve", "--data", str(folder / "data"), "--port", str(port)]
     process = Process(command, settings or {}, port, folder / "serve.log")
-    process.start()
+    if crash_at:
+        process.start(wait=False, TOCSIN_CRASH_AT=crash_at)
+    else:
+        process.start()
     profile = folder / "data" / "profile.json"
     urls = dict.fromkeys(("intake", "risk", "notify", "feedback"), process.url)
     system = System({"tocsin": process}, urls, lambda: str(json.loads(profile.read_text())["key"]))
