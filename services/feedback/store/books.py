@@ -2,13 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from services.feedback.store.tables import BOOK_LANE, CLOSE
 from shared.db.port import Tx
 from shared.kernel.days import Day
 
 _LANE = ("book", "partition", "closed_through")
+_CLOSED = (
+    select(BOOK_LANE.c.book, func.min(BOOK_LANE.c.closed_through))
+    .group_by(BOOK_LANE.c.book)
+    .having(func.count() >= bindparam("lanes"))
+)
 
 
 async def open_lanes(tx: Tx, opened: Iterable[tuple[str, int, Day]]) -> None:
@@ -29,12 +34,7 @@ async def close_lanes(tx: Tx, partition: int, closes: Sequence[tuple[str, Day]])
 
 async def closed_through(tx: Tx, partitions: int) -> dict[str, Day]:
     """Return the last day that is closed in every lane, of each book that every lane knows (D3)."""
-    rows = await tx.rows(
-        select(BOOK_LANE.c.book, func.min(BOOK_LANE.c.closed_through))
-        .group_by(BOOK_LANE.c.book)
-        .having(func.count() >= partitions)
-    )
-    return dict(map(tuple, rows))
+    return dict(map(tuple, await tx.rows(_CLOSED, {"lanes": partitions})))
 
 
 async def open_day(tx: Tx, book: str) -> Day | None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import bindparam, delete, func, select, tuple_, update
 
 from services.feedback.domain.answer import DETRACTOR_MAX, PROMOTER_MIN, SATISFIED_MIN, Answer
 from services.feedback.domain.results import Sums
@@ -59,6 +59,19 @@ class Wanted(NamedTuple):
     reason: str | None = None
 
 
+_DUE = (
+    select(SURVEY)
+    .where(
+        SURVEY.c.book == bindparam("of"),
+        SURVEY.c.state == State.WAITING.value,
+        SURVEY.c.ready_on <= bindparam("closed"),
+    )
+    .order_by(SURVEY.c.ready_on, SURVEY.c.value_date, SURVEY.c.id)
+    .limit(bindparam("most"))
+    .with_for_update()
+)
+
+
 async def add_occasions(tx: Tx, rows: Sequence[SurveyRow]) -> None:
     """Note occasions that are not known yet."""
     await tx.insert_new(SURVEY, SurveyRow._fields, rows, ("id",))
@@ -85,13 +98,7 @@ async def due(tx: Tx, book: str, closed_through: Day, limit: int) -> list[Survey
 
     Held to the end of the transaction: who comes second waits at the first of them, and then sees what was decided.
     """
-    rows = await tx.rows(
-        select(SURVEY)
-        .where(SURVEY.c.book == book, SURVEY.c.state == State.WAITING.value, SURVEY.c.ready_on <= closed_through)
-        .order_by(SURVEY.c.ready_on, SURVEY.c.value_date, SURVEY.c.id)
-        .limit(limit)
-        .with_for_update()
-    )
+    rows = await tx.rows(_DUE, {"of": book, "closed": closed_through, "most": limit})
     return [SurveyRow(*row) for row in rows]
 
 
