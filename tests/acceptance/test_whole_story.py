@@ -187,7 +187,18 @@ def played(story: Story) -> Story:
             acknowledge(story, story.mail_to("olga@bank.example", "AMBER"))
     for client in ("c8", "c9"):
         answer(story, client)
-    undone = small_book.fact("undo", "fact.corrected", dt.date(2023, 10, 2), fact="x7")
+    october = [
+        small_book.fact(
+            f"oct-{n}", "repayment.received", dt.date(2023, 10, 15), loan=f"l{n}", amount="110.00", currency="EUR"
+        )
+        for n in range(small_book.LOANS)
+        if n not in (7, 8, 9, 19)
+    ]
+    system.send_facts(october)
+    closed = {"day": "2023-10-31", "known_at": "2023-10-31T23:00:00Z"}
+    assert system.post("/intake/v1/books/small/closes", closed).status_code == 201
+    eventually(lambda: system.get("/risk/v1/alerts", indicator="csat")["items"], 20)
+    undone = small_book.fact("undo", "fact.corrected", dt.date(2023, 11, 2), fact="x7")
     system.send_facts([undone])
     system.settle("small")
     eventually(lambda: story.alert("charge_off_rate")["state"] == "withdrawn", 20)
@@ -265,7 +276,19 @@ def test_clients_who_agreed_were_asked_once(story: Story) -> None:
     asked = [one.recipient for one in story.mails.mails if one.recipient.endswith("@clients.example")]
     assert sorted(asked) == ["c8@clients.example", "c9@clients.example"]
     skipped = story.system.get("/feedback/v1/surveys", state="skipped")["items"]
-    assert [(one["client"], one["reason"]) for one in skipped] == [("c19", "no_consent")]
+    assert ("c19", "loan_closed", "no_consent") in [(one["client"], one["occasion"], one["reason"]) for one in skipped]
+    assert all(one["reason"] for one in skipped)
+
+
+def test_dissatisfied_clients_ring_like_arrears(story: Story) -> None:
+    alert = story.alert("csat")
+    assert (alert["level"], alert["opened_period"], alert["numerator"], alert["denominator"]) == (
+        "red",
+        "2023-10",
+        0,
+        2,
+    )
+    assert ("opened", "red", "2023-10") in story.told("csat")
 
 
 def test_a_verdict_counts_into_the_precision_of_its_rule(story: Story) -> None:
@@ -295,4 +318,5 @@ def test_a_verdict_on_a_withdrawn_alert_is_superseded(story: Story) -> None:
 
 @pytest.mark.servers
 def test_both_ways_to_run_tell_the_same(on_files: Story, on_servers: Story) -> None:
-    assert on_files.told("missed_payment_rate") == on_servers.told("missed_payment_rate")
+    for indicator in ("missed_payment_rate", "csat"):
+        assert on_files.told(indicator) == on_servers.told(indicator), indicator

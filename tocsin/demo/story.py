@@ -79,7 +79,7 @@ def _hear_back(client: Client, post: Post, runs: Sequence[BookRun]) -> None:
     for run in runs:
         last = month_of(parse_day(run.closed_through))
         if run.book == _SURVEYED:
-            post.read_surveys(run.book, format_month(last - _MONTHS + 1), format_month(last))
+            post.read_surveys(run.book, format_month(last - _MONTHS + 2), format_month(last + 1))
     post.read_precision()
 
 
