@@ -195,8 +195,8 @@ def played(story: Story) -> Story:
         if n not in (7, 8, 9, 19)
     ]
     system.send_facts(october)
-    closed = {"day": "2023-10-31", "known_at": "2023-10-31T23:00:00Z"}
-    assert system.post("/intake/v1/books/small/closes", closed).status_code == 201
+    last = {"day": "2023-10-31", "known_at": "2023-10-31T23:00:00Z"}
+    assert system.post("/intake/v1/books/small/closes", last).status_code == 201
     eventually(lambda: system.get("/risk/v1/alerts", indicator="csat")["items"], 20)
     undone = small_book.fact("undo", "fact.corrected", dt.date(2023, 11, 2), fact="x7")
     system.send_facts([undone])
