@@ -1,8 +1,12 @@
 """A burst: everybody is told of every alert once, in few messages. Less than it can do, so as to be quick."""
 
+from typing import Any, cast
+
 from services.notify.domain.grouping import GROUP_MOST
+from services.notify.handlers.telling import tell_alerts
+from shared.db.port import Tx
 from shared.kernel.ids import hashed_id
-from tests.notify.house import House, alert
+from tests.notify.house import CAUSE, House, alert, record
 
 PEOPLE, ALERTS = 20, 600
 
@@ -20,3 +24,27 @@ async def test_a_burst_of_alerts_to_many_people(house: House) -> None:
     assert len({(one.subject, one.recipient) for one in notices}) == len(notices) == PEOPLE * ALERTS
     assert {one.state for one in notices} == {"told"}
     assert {one.message for one in notices} == {one.id for one in sent}
+
+
+class Counting:
+    """A transaction that counts what is asked of the database."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx, self.asked = tx, 0
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._tx, name)
+        self.asked += name in ("execute", "rows", "row", "insert", "insert_new", "upsert", "lock")
+        return found
+
+
+async def test_planning_asks_the_database_as_often_for_many_as_for_one(small: House) -> None:
+    entries = "".join(f"  p{number}: {{roles: [credit_officer]}}\n" for number in range(PEOPLE))
+    await small.people(f"people:\n{entries}routes:\n  owner: {{owner: true}}\n")
+    asked = []
+    for batch in ([alert()], [alert(alert=hashed_id(number)) for number in range(100)]):
+        async with small.database.transaction() as tx:
+            counting = Counting(tx)
+            await tell_alerts(cast("Tx", counting), [record(one, CAUSE) for one in batch], small.desk)
+        asked.append(counting.asked)
+    assert asked[0] == asked[1] <= 10
