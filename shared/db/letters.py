@@ -28,7 +28,7 @@ from sqlalchemy import (
 from shared.db import outbox
 from shared.db.house import HouseTables
 from shared.db.port import Tx
-from shared.events.base import DeadLettered
+from shared.events.base import COMPACTED, DeadLettered
 from shared.events.envelope import Envelope, from_headers, to_headers
 from shared.kernel.ids import hashed_id
 from shared.log.port import Record
@@ -211,13 +211,15 @@ def _letter(record: Record, envelope: Envelope | None, why: tuple[str, str], at_
 
 
 def _message(morgue: Morgue, record: Record, envelope: Envelope | None, letter: DeadLetter, tx: Tx) -> outbox.OutboxRow:
+    personal = record.topic in COMPACTED
     fields: dict[str, Any] = {
         "origin_topic": record.topic,
         "origin_partition": record.partition,
         "origin_offset": record.offset,
         "reason": letter.reason,
-        "error": letter.error,
-        "value_base64": base64.b64encode(record.value[:_BODY_MAX]).decode(),
+        "error": letter.error.partition(":")[0] if personal else letter.error,
+        # Personal data leaves its own topic for no other (D19): such a letter names its record and no more.
+        "value_base64": "" if personal else base64.b64encode(record.value[:_BODY_MAX]).decode(),
     }
     event_id = hashed_id(letter.id, "dead-letter")
     headers = to_headers(

@@ -190,5 +190,7 @@ def open_postgres(dsn: str, pool_size: int = 10, clock: Clock | None = None) -> 
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=_POOL_TIMEOUT_S,
+        # Errors are logged and told in dead letters; what a statement was given may be personal data.
+        hide_parameters=True,
     )
     return PostgresDatabase(engine, pool_size, connect, clock or SystemClock())

@@ -81,7 +81,12 @@ class Link:
         for pragma in pragmas:
             self.driver.execute(f"PRAGMA {pragma}").close()
         self._engine: Engine = create_engine(
-            "sqlite://", creator=lambda: self.driver, poolclass=StaticPool, isolation_level="AUTOCOMMIT"
+            "sqlite://",
+            creator=lambda: self.driver,
+            poolclass=StaticPool,
+            isolation_level="AUTOCOMMIT",
+            # Errors are logged and told in dead letters; what a statement was given may be personal data.
+            hide_parameters=True,
         )
         self.sql: Connection = self._engine.connect()
         self._changes = 0

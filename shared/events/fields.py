@@ -88,7 +88,7 @@ FIELDS: dict[str, str] = {
     "time_zone": "IANA time zone of the book's day",
     "tolerance": "currency -> amount up to which an instalment counts as covered",
     "value": "fraction",
-    "value_base64": "the message's bytes, base64",
+    "value_base64": "the message's bytes, base64; empty where they may be personal data",
     "value_date": "business date on which it was true",
     "verdict": "true, false or unclear",
     "version": "number of the version of a policy or contact, from 1",

@@ -1,10 +1,19 @@
 """Clients: only with an address and consent, in whichever order things come, never after the link's time."""
 
+from base64 import b64encode
+
+import msgspec
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from services.notify.handlers.composing import gather, keep, put_into_words
+from services.notify.handlers.inviting import take_contacts
+from services.notify.store.tables import HOUSE, MORGUE
+from shared.db import outbox
+from shared.db.letters import bury
 from shared.events.contacts import ContactPut
-from tests.notify.house import NOW, House, contact, survey
+from tests.notify.house import NOW, House, contact, record, survey
 
 
 async def test_an_invitation_goes_to_the_client_with_a_link_that_feedback_opens(house: House) -> None:
@@ -98,3 +107,18 @@ async def test_a_contact_that_comes_while_its_invitation_is_looked_at_is_not_mis
         await keep(tx, composed)
     await house.send()
     assert len(house.channels["email"].sent) == 1
+
+
+async def test_what_is_known_of_a_client_leaves_no_trace_in_dead_letters_and_errors(house: House) -> None:
+    broken = record(contact(), "C-1")._replace(value=b'{"name": "Li", "points": "li@example.org"}')
+    async with house.database.transaction() as tx:
+        with pytest.raises(msgspec.ValidationError) as refused:
+            await take_contacts(tx, [broken])
+        await bury(tx, MORGUE, [(broken, "undigestible", f"ValidationError: {refused.value} li@example.org")])
+        ((_, letter),) = await outbox.unsent(tx, HOUSE, "tocsin.notify.dead-letters", 0, 10)
+    with pytest.raises(DBAPIError) as failed:
+        async with house.database.read() as tx:
+            await tx.rows(text("SELECT id FROM contact WHERE id = :address AND ("), {"address": "li@example.org"})
+    assert b"li@example.org" not in letter.value
+    assert b64encode(broken.value) not in letter.value
+    assert "li@example.org" not in str(failed.value)
