@@ -74,7 +74,7 @@ def test_what_no_route_names_goes_to_the_fallback(story: Story) -> None:
 
 
 def test_an_acknowledgement_from_the_inbox_is_decided_by_risk(story: Story) -> None:
-    eventually(lambda: "anna" in str(story.system.get(f"/risk/v1/alerts/{story.alert}")), 30)
+    eventually(lambda: story.system.get(f"/risk/v1/alerts/{story.alert}")["acknowledged"], 30)
 
 
 def test_a_verdict_reaches_risk_and_counts_as_precision(story: Story) -> None:
@@ -83,7 +83,10 @@ def test_a_verdict_reaches_risk_and_counts_as_precision(story: Story) -> None:
         return [item["decision"] for item in items if item["alert"] == story.alert] == ["accepted"]
 
     eventually(judged, 30, lambda: str(story.system.get("/feedback/v1/verdicts")))
-    assert "missed" in str(story.system.get("/risk/v1/precision", book=small_book.BOOK))
+    judged_rules = story.system.get("/risk/v1/precision", book=small_book.BOOK, indicator="missed_payment_rate")[
+        "items"
+    ]
+    assert [(one["true"], one["false"], one["precision"]) for one in judged_rules] == [(1, 0, 1.0)]
 
 
 def test_the_client_is_asked_once_and_the_answer_is_kept(story: Story) -> None:
@@ -91,8 +94,10 @@ def test_the_client_is_asked_once_and_the_answer_is_kept(story: Story) -> None:
     (mail,) = story.mailbox.to("client@home.example")
     link = link_in(mail, "surveys")
     assert httpx.get(link).status_code == 200
-    assert httpx.post(link, data={"csat": "5", "nps": "9", "comment": "kind"}).status_code == 200
-    assert "5" in str(story.system.get("/feedback/v1/surveys/results", book=small_book.BOOK))
+    answers = [httpx.post(link, data={"csat": csat, "nps": "9", "comment": "kind"}).status_code for csat in ("5", "1")]
+    assert answers == [200, 410]
+    results = story.system.get("/feedback/v1/surveys/results", book=small_book.BOOK)["total"]
+    assert (results["invited"], results["answered"], results["csat_mean"]) == (1, 1, 5.0)
 
 
 def test_a_remark_is_kept_with_its_author(story: Story) -> None:

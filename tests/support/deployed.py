@@ -7,7 +7,6 @@ Only places are replaced: host names by loopback, ports by free ones, paths insi
 import contextlib
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -66,9 +65,7 @@ class Deployment:
     @property
     def passwords(self) -> dict[str, str]:
         """Return what the file gives to PostgreSQL's container."""
-        return {
-            name: value for name, value in self.containers["postgres"]["environment"].items() if name != "POSTGRES_USER"
-        }
+        return dict(self.containers["postgres"]["environment"])
 
     def start(self, name: str) -> None:
         """Start a container's command once what it depends on has come to its condition; wait until it is healthy."""
@@ -126,7 +123,7 @@ class Deployment:
         assert process.poll() is None, f"{name} ended with {process.returncode}: {self.output(name)}"
         kind, *words = self.containers[name]["healthcheck"]["test"]
         placed = [self._placed(name, word) for word in words]
-        command = placed if kind == "CMD" else ["sh", "-c", shlex.join(placed)]
+        command = placed if kind == "CMD" else ["sh", "-c", *placed]
         done = subprocess.run(command, env=self.environment(name), capture_output=True, check=False, timeout=30)
         return done.returncode == 0
 
