@@ -7,13 +7,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from services.notify.api.page_words import WORDS as PAGE_WORDS
 from services.notify.domain.content import AlertContent, Notice, SurveyContent
 from services.notify.domain.delivery import Purpose
 from services.notify.wording import Audience, Language, TemplatesWrong, WordingFailed, Wordings, Written
 from services.notify.wording.language import OUTPUT_CHARACTERS_MAX
 from services.notify.wording.samples import sample_alerts, sample_notice, sample_survey
 from services.notify.wording.sources import audience_of
-from services.notify.wording.words import filters_of
+from services.notify.wording.words import INDICATORS, filters_of
+from services.risk.domain.indicators import INDICATORS as RISK_INDICATORS
+from services.risk.domain.phrases import PHRASEBOOKS
 
 WORDINGS = Wordings()
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -244,3 +247,12 @@ def test_the_page_about_templates_names_what_there_is_and_its_example_works() ->
     assert "3 thresholds were reached. Call the desk" in written.text
     names = {*filters_of("en"), *Notice.__struct_fields__, *AlertContent.__struct_fields__}
     assert {name for name in names | {*SurveyContent.__struct_fields__} if f"`{name}`" not in page} == set()
+
+
+def test_what_risk_computes_has_the_same_titles_here_and_words_for_all_that_it_counts() -> None:
+    assert INDICATORS["en"] == {name: indicator.title for name, indicator in RISK_INDICATORS.items()}
+    assert INDICATORS["zh"] == PHRASEBOOKS["zh"].titles
+    counted = {f"counted_{word}": {"en": word, "zh": zh} for word, zh in PHRASEBOOKS["zh"].counted.items()}
+    assert {key: PAGE_WORDS.get(key) for key in counted} == counted
+    parts = {f"part_{name}" for one in RISK_INDICATORS.values() for named in one.parts.values() for name in named}
+    assert parts - PAGE_WORDS.keys() == set()

@@ -40,10 +40,10 @@ INDICATORS = {
         "par60": "Portfolio at risk > 60 days",
         "par90": "Portfolio at risk > 90 days",
         "project_slip_rate": "Slipping projects",
-        "project_delay_rate": "Delayed projects",
-        "csat": "Client satisfaction",
-        "nps": "Net promoter score",
-        "survey_response_rate": "Survey response rate",
+        "project_delay_rate": "Delayed milestones",
+        "csat": "Client satisfaction (CSAT)",
+        "nps": "Net promoter score (NPS)",
+        "survey_response_rate": "Answered surveys",
     },
     "zh": {
         "missed_payment_rate": "未按期还款率",
@@ -54,13 +54,13 @@ INDICATORS = {
         "par60": "逾期 60 天以上贷款占比",
         "par90": "逾期 90 天以上贷款占比",
         "project_slip_rate": "项目延期率",
-        "project_delay_rate": "项目延误率",
-        "csat": "客户满意度",
-        "nps": "净推荐值",
-        "survey_response_rate": "调查回复率",
+        "project_delay_rate": "里程碑延误率",
+        "csat": "客户满意度（CSAT）",
+        "nps": "净推荐值（NPS）",
+        "survey_response_rate": "问卷回复率",
     },
 }
-"""Short titles of what risk computes; an indicator that is not here goes by its own name."""
+"""Titles of what risk computes, as risk has them (a test compares); others go by their own names."""
 
 
 def level_word(level: str, language: str) -> str:
