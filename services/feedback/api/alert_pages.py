@@ -1,20 +1,12 @@
 """The officer's page: verdicts and remarks on one alert, behind the link of a message about it (D21)."""
 
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from services.feedback.api.edge import Front
-from services.feedback.api.links import (
-    NOT_YET,
-    PAGES,
-    SENDS,
-    SHOWS,
-    form_body,
-    form_of,
-    open_link,
-)
+from services.feedback.api.links import NOT_YET, PAGES, form_of, open_link
 from services.feedback.domain.texts import COMMENT_LENGTH_MAX, TEXT_LENGTH_MAX, Wrong, shown_again, tidy
 from services.feedback.domain.verdict import OUTCOMES, WORDS, Said, read_remark, read_verdict
 from services.feedback.handlers.remarks import About, Author, leave_remark
@@ -24,8 +16,7 @@ from services.feedback.store.alerts import AlertRow
 from shared.db.port import Tx
 from shared.page import Language, spoken_language
 from shared.page.forms import Form
-from shared.page.parameters import AcceptLanguage, LangQuery, TokenPath
-from shared.security.links import Opened
+from shared.page.visits import SENDS, SHOWS, AcceptLanguage, LangQuery, TokenPath, Visit, form_body
 from shared.security.rights import LINK, requires
 
 PURPOSE = "alert"
@@ -33,25 +24,6 @@ SHOWN_MAX = 50
 _ALERT_PAGE = "../../../../notify/v1/pages/alerts/"
 
 Done = Annotated[str | None, Query(description="What was just recorded: verdict or remark")]
-
-
-class Visit(NamedTuple):
-    """A link that opened: what it says, in which language its holder reads, and where the page is from here."""
-
-    link: Opened
-    token: str
-    language: Language
-    up: str
-
-    @property
-    def here(self) -> str:
-        """Return the page's own address, relative, because a public address may have a path in front."""
-        return self.up + self.token
-
-    @property
-    def back(self) -> str:
-        """Return the address of notify's page of the alert."""
-        return f"{self.up}{_ALERT_PAGE}{self.token}?lang={self.language}"
 
 
 def add_routes(router: APIRouter, front: Front) -> None:
@@ -150,6 +122,11 @@ def _visit(front: Front, token: str, language: Language, up: str) -> Visit | HTM
     return link if isinstance(link, HTMLResponse) else Visit(link, token, language, up)
 
 
+def _back(visit: Visit) -> str:
+    """Return the address of notify's page of the alert."""
+    return f"{visit.up}{_ALERT_PAGE}{visit.token}?lang={visit.language}"
+
+
 def _see(visit: Visit, done: str) -> Response:
     """Send the browser to the page: there a reload sends nothing again."""
     address = f"{visit.here}?done={done}&lang={visit.language}"
@@ -161,7 +138,9 @@ async def _page(tx: Tx, visit: Visit, form: Form, wrong: dict[str, Wrong], done:
     alert = await alerts.alert_with_id(tx, visit.link.subject)
     if alert is None:
         # The link is ours, so there is such an alert: it will be known here in a moment.
-        page = PAGES.render("said.html.j2", visit.language, 503, key="alert_unknown", here=visit.here, back=visit.back)
+        page = PAGES.render(
+            "said.html.j2", visit.language, 503, key="alert_unknown", here=visit.here, back=_back(visit)
+        )
         page.headers["Retry-After"] = "2"
         return page
     typed = {name: "\n".join(form.get(name, ())) for name in ("verdict", "outcome", "comment", "text")}
@@ -171,7 +150,7 @@ async def _page(tx: Tx, visit: Visit, form: Form, wrong: dict[str, Wrong], done:
         visit.language,
         422 if wrong else 200,
         here=visit.here,
-        back=visit.back,
+        back=_back(visit),
         done=done,
         wrong=wrong,
         facts={"length": len(tidy(longest)), "most": most},

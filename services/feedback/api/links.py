@@ -15,25 +15,7 @@ from shared.security.links import LinkExpired, LinkForged, Opened
 
 PAGES = Pages(Folder(__file__).parent / "templates", WORDS)
 
-SHOWS: dict[int | str, dict[str, Any]] = {
-    404: {"description": "The link was not made by us, or was cut off on its way"},
-    410: {"description": "The link has expired or was used, or what it led to is not there"},
-    422: {"description": "The form once more, with everything that is wrong with it"},
-}
-"""What pages behind links answer beside themselves: always a page."""
-SENDS: dict[int | str, dict[str, Any]] = {**SHOWS, 413: {"description": "A form larger than anybody types"}}
 NOT_YET: dict[int | str, dict[str, Any]] = {503: {"description": "The alert is not known here yet"}}
-
-
-def form_body(required: tuple[str, ...] = (), **examples: str) -> dict[str, Any]:
-    """Return what a route's description says of the form that its page posts: fields, each with an example."""
-    schema = {
-        "type": "object",
-        "properties": {name: {"type": "string", "examples": [example]} for name, example in examples.items()},
-        "required": list(required),
-    }
-    content = {"application/x-www-form-urlencoded": {"schema": schema, "example": examples}}
-    return {"requestBody": {"required": True, "content": content}}
 
 
 def open_link(front: Front, purpose: str, token: str, language: Language) -> Opened | HTMLResponse:

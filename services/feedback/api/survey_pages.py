@@ -8,15 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from services.feedback.api.edge import Front
-from services.feedback.api.links import (
-    PAGES,
-    SENDS,
-    SHOWS,
-    form_body,
-    form_of,
-    open_link,
-    refused,
-)
+from services.feedback.api.links import PAGES, form_of, open_link, refused
 from services.feedback.domain.answer import Answer, read_answer
 from services.feedback.domain.texts import TEXT_LENGTH_MAX, Wrong, shown_again, tidy
 from services.feedback.handlers.answering import answer_survey
@@ -25,7 +17,7 @@ from services.feedback.store.surveys import State, SurveyRow
 from shared.db.port import Tx
 from shared.page import Language, spoken_language
 from shared.page.forms import Form
-from shared.page.parameters import AcceptLanguage, LangQuery, TokenPath
+from shared.page.visits import SENDS, SHOWS, AcceptLanguage, LangQuery, TokenPath, form_body
 from shared.security.rights import LINK, requires
 
 PURPOSE = "survey"

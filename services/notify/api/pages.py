@@ -1,7 +1,7 @@
 """The alert's page behind the link of a message (D21): a GET shows and records nothing, a POST acknowledges."""
 
 from pathlib import Path as Folder
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -14,8 +14,8 @@ from services.notify.store import alerts
 from shared.db.port import Tx
 from shared.page import Language, Pages, spoken_language
 from shared.page.forms import Form, FormTooLarge, read_form
-from shared.page.parameters import AcceptLanguage, LangQuery, TokenPath
-from shared.security.links import LinkExpired, LinkForged, Opened
+from shared.page.visits import SENDS, SHOWS, AcceptLanguage, LangQuery, TokenPath, Visit, form_body
+from shared.security.links import LinkExpired, LinkForged
 from shared.security.rights import LINK, requires
 
 PURPOSE = "alert"
@@ -29,31 +29,6 @@ _FEEDBACK = "../../../../feedback/v1/pages/alerts/"
 """Where feedback's pages are, seen from here: relative, because a public address may have a path in front."""
 
 
-class _Visit(NamedTuple):
-    link: Opened
-    token: str
-    language: Language
-    up: str
-
-    @property
-    def here(self) -> str:
-        """Return the page's own address, relative."""
-        return self.up + self.token
-
-
-_SHOWS: dict[int | str, dict[str, Any]] = {
-    404: {"description": "The link was not made by us, or was cut off on its way"},
-    410: {"description": "The link has expired, or what it led to is not there"},
-    422: {"description": "The page once more, with what is wrong with what was sent"},
-}
-"""What pages behind links answer beside themselves: always a page."""
-_SENDS: dict[int | str, dict[str, Any]] = {
-    **_SHOWS,
-    303: {"description": "Asked; the page says what became of it"},
-    413: {"description": "A form larger than anybody types"},
-}
-
-
 def add_routes(router: APIRouter, front: Front) -> None:
     """Add `/pages/alerts/{token}`."""
 
@@ -62,7 +37,7 @@ def add_routes(router: APIRouter, front: Front) -> None:
         tags=["pages"],
         dependencies=[requires(LINK)],
         response_class=HTMLResponse,
-        responses=_SHOWS,
+        responses={status: SHOWS[status] for status in (404, 410)},
     )
     async def show_alert(
         token: TokenPath,
@@ -81,8 +56,11 @@ def add_routes(router: APIRouter, front: Front) -> None:
         "/pages/alerts/{token}/acknowledgement",
         tags=["pages"],
         dependencies=[requires(LINK)],
+        status_code=303,
         response_class=HTMLResponse,
-        responses=_SENDS,
+        response_description="Asked for: the page says what became of it",
+        responses=SENDS,
+        openapi_extra=form_body(comment="called the three dealers"),
     )
     async def send_acknowledgement(
         request: Request, token: TokenPath, lang: LangQuery = None, accept_language: AcceptLanguage = None
@@ -109,17 +87,17 @@ def add_routes(router: APIRouter, front: Front) -> None:
         return RedirectResponse(f"{visit.here}?done=1&lang={visit.language}#acknowledge", 303, headers=headers)
 
 
-def _open(front: Front, token: str, language: Language, up: str) -> _Visit | HTMLResponse:
+def _open(front: Front, token: str, language: Language, up: str) -> Visit | HTMLResponse:
     """Return what a link says, or the page for one that does not open."""
     try:
-        return _Visit(front.links.open(PURPOSE, token, front.platform.clock.now()), token, language, up)
+        return Visit(front.links.open(PURPOSE, token, front.platform.clock.now()), token, language, up)
     except LinkExpired:
         return _PAGES.sorry("expired", language)
     except LinkForged:
         return _PAGES.sorry("forged", language)
 
 
-async def _page(tx: Tx, visit: _Visit, sent: bool = False, typed: str = "") -> HTMLResponse:
+async def _page(tx: Tx, visit: Visit, sent: bool = False, typed: str = "") -> HTMLResponse:
     """Return the page; with `typed`, a comment that was too long, once more for shortening."""
     known = await alerts.alert_with_id(tx, visit.link.subject)
     if known is None:
