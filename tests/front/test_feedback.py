@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,8 @@ import pytest
 
 from shared.security.links import Links
 from tests.support import small_book
-from tests.support.served import Served, served
+from tests.support.served import Served, serving
 from tocsin.client import Client
-
-__all__ = ["served"]
 
 PATIENCE_S = 20.0
 
@@ -35,6 +33,13 @@ def until(served: Served, *command: object, holds: Callable[[list[dict[str, Any]
 def send(client: Client, facts: list[dict[str, Any]]) -> None:
     """Post facts as CloudEvents."""
     client.post_bytes("/intake/v1/facts", json.dumps(facts).encode(), "application/cloudevents-batch+json")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A fresh system, whose past may be asked about."""
+    with serving(tmp_path_factory.mktemp("served"), {"TOCSIN_SURVEY_HISTORY": "true"}) as one:
+        yield one
 
 
 @pytest.fixture(scope="module")

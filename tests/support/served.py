@@ -5,7 +5,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -60,9 +60,10 @@ class Front:
 class Served(Front):
     """A system in a folder, which may be killed and started again."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, settings: Mapping[str, str] | None = None) -> None:
         super().__init__(data)
-        self.process = ServedSystem(data)
+        self._settings = settings
+        self.process = ServedSystem(data, settings=settings)
         self.process.wait_until_ready()
 
     def kill(self) -> None:
@@ -71,14 +72,14 @@ class Served(Front):
 
     def start_again(self) -> None:
         """Start it on the same folder and port."""
-        self.process = ServedSystem(self.data, self.process.port)
+        self.process = ServedSystem(self.data, self.process.port, self._settings)
         self.process.wait_until_ready()
 
 
 @contextlib.contextmanager
-def serving(data: Path) -> Iterator[Served]:
+def serving(data: Path, settings: Mapping[str, str] | None = None) -> Iterator[Served]:
     """Serve from a folder until the body ends; the process must then end by itself on SIGTERM."""
-    served = Served(data)
+    served = Served(data, settings)
     try:
         yield served
     finally:

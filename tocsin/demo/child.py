@@ -33,7 +33,6 @@ class ServedSystem:
             stdout=self._log,
             stderr=self._log,
             start_new_session=True,
-            # What is replayed here is history, and its clients are synthetic: they may be asked as if it were today.
             env={**os.environ, **(settings or {}), "PYTHONUNBUFFERED": "1"},
         )
 
