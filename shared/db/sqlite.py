@@ -238,7 +238,14 @@ class SqliteDatabase:
         self._lock_file = None if path is None else lock_file(path)
         self._threads = Threads(READERS + 1)
         address = ":memory:" if path is None else f"{path.absolute().as_uri()}?mode=rwc"
-        pragmas = ("journal_mode=WAL", "synchronous=FULL", f"wal_autocheckpoint={_WAL_PAGES}", "cache_size=-65536")
+        pragmas = (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"wal_autocheckpoint={_WAL_PAGES}",
+            "cache_size=-65536",
+            # What is deleted may be personal data (D19): it is overwritten, which costs nothing that can be measured.
+            "secure_delete=ON",
+        )
         try:
             with outside_faults():
                 self._writer = Link(address, ("temp_store=MEMORY", *(() if path is None else pragmas)))

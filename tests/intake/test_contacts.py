@@ -1,5 +1,6 @@
 """Contacts (D19): versions under the client's key, kept nowhere; no answer repeats what is personal."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,11 +12,14 @@ from sqlalchemy import select
 
 from services.intake.domain.contacts import email_problem
 from services.intake.store.tables import HOUSE, METADATA
-from shared.db import outbox
+from shared.clock import FrozenClock
+from shared.db import migrate, outbox
+from shared.db.sqlite import open_sqlite
 from shared.events.base import Topic
 from shared.events.contacts import Consent, ContactPoint, ContactPut
 from shared.events.envelope import from_headers
 from shared.log.lanes import lane_of
+from tests.intake.conftest import NOW
 from tests.intake.house import PARTITIONS, House, client, event
 
 ADDRESS = "ann.lee@example.com"
@@ -111,6 +115,22 @@ async def test_once_sent_nothing_personal_is_left_in_any_table(house: House) -> 
         tables = {table.name: str(await tx.rows(select(table))) for table in METADATA.sorted_tables}
     assert "C1" in tables["contact"]
     assert [name for name, rows in tables.items() if ADDRESS in rows or "Ann" in rows] == []
+
+
+async def test_once_sent_nothing_personal_is_left_in_the_file(tmp_path: Path) -> None:
+    database = open_sqlite(tmp_path / "intake.db")
+    await migrate.upgrade(database, "services.intake")
+    house = House(database, FrozenClock(NOW), tmp_path)
+    await known(house, "C1")
+    await put(house, CONTACT)
+    async with database.transaction() as tx:
+        for lane in range(PARTITIONS):
+            rows = await outbox.unsent(tx, HOUSE, Topic.CONTACTS, lane, 100)
+            await outbox.forget(tx, HOUSE, Topic.CONTACTS, lane, [seq for seq, _ in rows])
+    await database.close()
+    kept = (tmp_path / "intake.db").read_bytes()
+    assert b"C1" in kept
+    assert ADDRESS.encode() not in kept
 
 
 WRONG: list[tuple[dict[str, Any], set[str]]] = [
