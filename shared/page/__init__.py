@@ -69,9 +69,12 @@ class Pages:
         html = template.render(t=t, language=spoken, css=_CSS, **values)
         return HTMLResponse(html, status, headers=dict(_HEADERS))
 
-    def sorry(self, why: Literal["expired", "forged", "gone"], language: str) -> HTMLResponse:
-        """Return the polite answer to a link that does not open any more: 410, or 404 for one that never did."""
-        return self.render("sorry.html.j2", language, 404 if why == "forged" else 410, why=why)
+    def sorry(self, why: Literal["expired", "forged", "gone"], language: str, here: str = "") -> HTMLResponse:
+        """Return the polite answer to a link that does not open any more: 410, or 404 for one that never did.
+
+        `here` is the page's own address where a form was posted to another one.
+        """
+        return self.render("sorry.html.j2", language, 404 if why == "forged" else 410, why=why, here=here)
 
 
 def spoken_language(asked: str | None, accepted: str | None) -> Language:

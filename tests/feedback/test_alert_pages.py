@@ -86,6 +86,16 @@ async def test_the_pages_links_lead_where_they_should(small_house: House) -> Non
     token = small_house.alert_token()
     shown = await small_house.visitor.get(PAGES + token)
     wrong = await send(small_house, token, "verdict", {})
+    # Whatever a post is answered with, the other language is a page that can be looked at.
+    refusals = [
+        await send(small_house, token[:-2], "verdict", {}),
+        await send(small_house, small_house.alert_token(lasts_s=-1), "remark", {}),
+        await send(small_house, token, "remark", {"text": "x" * 70_000}),
+        await send(small_house, small_house.alert_token("0b" * 16), "verdict", {"verdict": "true"}),
+    ]
+    for page in (wrong, *refusals):
+        other = page.text.split('class="language" href="')[1].split('"')[0]
+        assert (await small_house.visitor.get(page.request.url.join(other))).headers["content-type"].startswith("text/")
     for page in (shown, wrong):
         targets = [part.split('"')[0] for name in ("href", "action") for part in page.text.split(f'{name}="')[1:]]
         paths = {page.request.url.join(target).path for target in targets if not target.startswith("#")}

@@ -113,12 +113,12 @@ async def _posted(request: Request, front: Front, token: str, language: Language
     visit = _visit(front, token, language, "../")
     if isinstance(visit, HTMLResponse):
         return visit
-    form = await form_of(request, front, language)
+    form = await form_of(request, front, language, visit.here)
     return form if isinstance(form, HTMLResponse) else (visit, form)
 
 
 def _visit(front: Front, token: str, language: Language, up: str) -> Visit | HTMLResponse:
-    link = open_link(front, PURPOSE, token, language)
+    link = open_link(front, PURPOSE, token, language, up + token)
     return link if isinstance(link, HTMLResponse) else Visit(link, token, language, up)
 
 

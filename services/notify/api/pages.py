@@ -80,7 +80,7 @@ def add_routes(router: APIRouter, front: Front) -> None:
                 tx, visit.link.subject, visit.link.holder, comment, front.platform.partitions
             )
         if asked is None:
-            return _PAGES.sorry("gone", visit.language)
+            return _PAGES.sorry("gone", visit.language, visit.here)
         front.relay.ring()
         # A reload of the page that follows sends nothing again.
         headers = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
@@ -92,16 +92,16 @@ def _open(front: Front, token: str, language: Language, up: str) -> Visit | HTML
     try:
         return Visit(front.links.open(PURPOSE, token, front.platform.clock.now()), token, language, up)
     except LinkExpired:
-        return _PAGES.sorry("expired", language)
+        return _PAGES.sorry("expired", language, up + token)
     except LinkForged:
-        return _PAGES.sorry("forged", language)
+        return _PAGES.sorry("forged", language, up + token)
 
 
 async def _page(tx: Tx, visit: Visit, sent: bool = False, typed: str = "") -> HTMLResponse:
     """Return the page; with `typed`, a comment that was too long, once more for shortening."""
     known = await alerts.alert_with_id(tx, visit.link.subject)
     if known is None:
-        return _PAGES.sorry("gone", visit.language)
+        return _PAGES.sorry("gone", visit.language, visit.here)
     revisions = await alerts.revisions_of(tx, known.id, REVISIONS_SHOWN)
     return _PAGES.render(
         "alert.html.j2",
