@@ -124,7 +124,7 @@ def plain(html: str) -> str:
 async def test_the_page_says_what_why_and_since_when_in_both_languages(visitor: Visitor) -> None:
     english, chinese = plain(await visitor.page("en")), plain(await visitor.page("zh"))
     for said in (
-        "red open", "Missed payments, book auto", "reached 20.5 % in 2026-02", "191 of 931 loans", "credit_officer",
+        "red open", "Missed payments, book auto", "reached 20.5 % in 2026-02", "191 of 931 loans", "credit officer",
         "demo v1 rule missed", "2026-02-26 2 days before", "Payment holidays end", "17.6 %", "+2.9 points",
         "TX", "20.0 % → 30.0 %", "4 others together", "\u22120.2 points", "L-61 · 753,085.87 USD 61 days past due",
         "Paid ahead 12", "Opened", "known since 2026-03-04 10:00 UTC", "I have seen it and take it",

@@ -186,7 +186,7 @@ class _Teller:
         rows = [
             Row(say("period"), self._named(latest.period, not latest.provisional)),
             Row(say("value"), self.figure(latest.value), self.of(latest.numerator, latest.denominator)),
-            Row(say("owner"), latest.owner),
+            Row(say("owner"), latest.owner.replace("_", " ")),
             Row(
                 say("policy"),
                 say("policy_named", policy=latest.policy, version=latest.policy_version),

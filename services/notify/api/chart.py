@@ -157,7 +157,9 @@ def _course(frame: _Frame, points: Sequence[Period], x: Scale, y: Scale, labels:
     text = _figure(latest, labels)
     half = len(text) * 4.2
     at = min(max(x(last), frame.left + half), frame.width - frame.right - half)
-    parts.append(tag("text", text, class_="latest", x=at, y=y(latest) - 11, text_anchor="middle"))
+    # The line comes from above when it falls: the figure then stands below.
+    falls = len(known) > 1 and known[-2][2] > latest and y(latest) + 22 < frame.height - _FOOT
+    parts.append(tag("text", text, class_="latest", x=at, y=y(latest) + (20 if falls else -11), text_anchor="middle"))
     return joined(parts)
 
 

@@ -70,7 +70,7 @@ _ALERT: Words = {
     "part_recovered": {"en": "Recovered", "zh": "已收回"},
     "part_charged_off": {"en": "Charged off", "zh": "已核销"},
     "part_paid_ahead": {"en": "Paid ahead", "zh": "已提前还款"},
-    "part_gap_days": {"en": "Days without a report", "zh": "无报告天数"},
+    "part_gap_days": {"en": "Days between the two reports, summed", "zh": "两次报告间隔天数合计"},
     "part_promoters": {"en": "Promoters (9 and 10)", "zh": "推荐者（9 和 10）"},
     "part_detractors": {"en": "Detractors (0 to 6)", "zh": "批评者（0 至 6）"},
     "part_open_at_close": {"en": "Still open", "zh": "尚可作答"},
