@@ -37,7 +37,8 @@ S_co = TypeVar("S_co", LoanState, ProjectState, SurveyState, covariant=True)
 _SLICE = 100
 """Subjects folded before other tasks of the loop get a turn (D23)."""
 CLIENT_UNKNOWN = "client_unknown"
-"""Reason of an anomaly: intake let a fact through whose client had not been registered."""
+"""Reason of an anomaly: intake let a fact through whose client had not been registered. A survey, which comes by
+another topic, may be earlier than its client: the anomaly goes when that is folded."""
 
 _ENCODER = msgspec.msgpack.Encoder()
 _LOAN_STATE = msgspec.msgpack.Decoder(LoanState)
