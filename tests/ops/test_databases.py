@@ -32,6 +32,16 @@ def dsn_of(server: PostgresServer, role: str, database: str, password: str) -> s
     return url.render_as_string(hide_password=False)
 
 
+async def enters(dsn: str) -> bool:
+    """Tell whether PostgreSQL lets somebody in."""
+    try:
+        session = await asyncpg.connect(dsn)
+    except (asyncpg.InvalidPasswordError, asyncpg.InsufficientPrivilegeError):
+        return False
+    await session.close()
+    return True
+
+
 @pytest.mark.servers
 async def test_each_role_enters_its_own_database_with_its_own_password_and_no_other(
     own_postgres: PostgresServer,
@@ -43,11 +53,9 @@ async def test_each_role_enters_its_own_database_with_its_own_password_and_no_ot
         session = await asyncpg.connect(dsn_of(own_postgres, role, role, PASSWORDS[role]))
         await session.execute("CREATE TABLE kept (id integer)")
         await session.close()
-        with pytest.raises(asyncpg.InvalidPasswordError):
-            await asyncpg.connect(dsn_of(own_postgres, role, role, "another"))
+        assert not await enters(dsn_of(own_postgres, role, role, "another"))
         for other in set(SERVICES) - {role}:
-            with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                await asyncpg.connect(dsn_of(own_postgres, role, other, PASSWORDS[role]))
+            assert not await enters(dsn_of(own_postgres, role, other, PASSWORDS[role]))
 
 
 @pytest.mark.servers
