@@ -7,7 +7,7 @@ from services.notify.api.edge import Front
 from services.notify.handlers.desk import Desk
 from services.notify.handlers.inviting import take_contacts, take_invitations
 from services.notify.handlers.telling import tell_alerts
-from services.notify.senders import Sender, open_senders
+from services.notify.senders import ChannelsWrong, Sender, open_senders
 from services.notify.settings import NotifySettings
 from services.notify.store.tables import HOUSE, METADATA, MORGUE
 from services.notify.wording import TemplatesWrong, Wordings
@@ -60,18 +60,16 @@ def build(settings: NotifySettings, platform: Platform, database: Database) -> S
 def _means(settings: NotifySettings) -> tuple[Mapping[str, Sender], Wordings]:
     """Return the channels and the templates; SettingsWrong tells all that is wrong with either."""
     wrong: list[str] = []
-    senders: Mapping[str, Sender] = {}
-    wordings: Wordings | None = None
     try:
         senders = open_senders(settings)
-    except (OSError, ValueError) as error:
-        wrong.append(f"  TOCSIN_WEBHOOK_ALLOW or TOCSIN_SMTP_CA_FILE: {error}")
+    except ChannelsWrong as error:
+        wrong += error.errors
     try:
         wordings = Wordings(settings.template_dir)
     except TemplatesWrong as error:
-        wrong += [f"  TOCSIN_TEMPLATE_DIR: {one}" for one in error.errors]
-    if wrong or wordings is None:
-        raise SettingsWrong("Settings are missing or wrong:\n" + "\n".join(wrong))
+        wrong += [f"TOCSIN_TEMPLATE_DIR: {one}" for one in error.errors]
+    if wrong:
+        raise SettingsWrong("\n  ".join(["Settings are missing or wrong:", *wrong]))
     return senders, wordings
 
 

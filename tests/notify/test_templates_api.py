@@ -83,12 +83,14 @@ async def test_channels_and_templates_that_cannot_be_used_stop_the_start_all_at_
     (tmp_path / "staff").mkdir()
     (tmp_path / "staff" / "opened.en.j2").write_text("{# version: 1 #}{% set a = 1 %}")
     (tmp_path / "staff" / "closed.xx.j2").write_text("")
-    wrong = {"template_dir": tmp_path, "webhook_allow": "10.0.0.1/8"}
+    missing = tmp_path / "ca.pem"
+    wrong = {"template_dir": tmp_path, "webhook_allow": "10.0.0.1/8", "smtp_host": "x", "smtp_ca_file": missing}
     platform = Platform(log=open_sqlite_log(None), clock=small.clock, partitions=2, owner="test")
     with pytest.raises(SettingsWrong) as caught:
         build(small.settings.model_copy(update=wrong), platform, small.database)
     assert str(caught.value).splitlines()[1:] == [
-        "  TOCSIN_WEBHOOK_ALLOW or TOCSIN_SMTP_CA_FILE: neither a host nor a network: 10.0.0.1/8",
+        "  TOCSIN_WEBHOOK_ALLOW: neither a host nor a network: 10.0.0.1/8",
+        f"  TOCSIN_SMTP_CA_FILE: {missing}: No such file or directory",
         "  TOCSIN_TEMPLATE_DIR: staff/closed.xx.j2: there is no template of this name",
         "  TOCSIN_TEMPLATE_DIR: staff/opened.en.j2: line 1: Assign is not part of the language of message templates",
     ]

@@ -135,6 +135,22 @@ async def test_of_an_answer_without_end_only_the_beginning_is_read() -> None:
     assert report == Report(Outcome.SENT, "HTTP 200")
 
 
+async def test_a_yes_counts_although_its_body_never_ends() -> None:
+    over = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 202 Accepted\r\ncontent-length: 10\r\n\r\n")
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        report = await send(message(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"), timeout_s=3.0)
+        over.set()
+    assert report == Report(Outcome.SENT, "HTTP 202")
+
+
 async def test_a_receiver_that_talks_nonsense_or_hangs_up_is_tried_again() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

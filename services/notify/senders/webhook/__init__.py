@@ -6,6 +6,7 @@ As that standard says, only 2xx is a yes and only 410 a final no; everything els
 import asyncio
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import IPv6Address
@@ -29,6 +30,8 @@ from shared.telemetry import traceparent
 ADDRESSES_TRIED = 3
 ANSWER_BYTES_MAX = 16_384
 """So much of an answer is read, lest the receiver sees its connection break; nothing of it is kept."""
+ANSWER_S = 0.5
+"""So long is waited for the rest of an answer."""
 RETRY_AFTER_MAX_S = 86_400.0
 _SCHEMES = {"https": 443, "http": 80}
 
@@ -98,13 +101,11 @@ class WebhookSender:
         return Report(Outcome.RETRY, f"no connection: {_why(refused)}")
 
     async def _judged(self, response: httpx.Response) -> Report:
-        try:
-            await _drain(response)
-        except httpx.HTTPError:
-            # The status has been said, which is all that counts.
-            pass
-        finally:
-            await response.aclose()
+        # The status has been said, which is all that counts.
+        with suppress(httpx.HTTPError, TimeoutError):
+            async with asyncio.timeout(ANSWER_S):
+                await _drain(response)
+        await response.aclose()
         status = response.status_code
         if response.is_success:
             return Report(Outcome.SENT, f"HTTP {status}")
