@@ -1,5 +1,6 @@
 """The e-mail channel against real SMTP servers: what arrives, and what is said when it does not."""
 
+import io
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,7 +12,9 @@ import trustme
 
 from services.notify.domain.delivery import Outcome, Outgoing, Report
 from services.notify.senders import open_senders
+from services.notify.senders.console import ConsoleSender
 from services.notify.senders.email import EmailSender
+from services.notify.senders.inbox import InboxSender
 from services.notify.settings import NotifySettings
 from shared.clock import FrozenClock
 from tests.notify.smtp import PASSWORD, USER, Mailbox, mail_server, scripted_server
@@ -179,6 +182,21 @@ async def test_a_wrong_password_is_a_matter_of_the_way_and_is_tried_again(author
     async with mail_server(mailbox, authority.issue_cert("localhost"), login=True) as port:
         report = await send(port, smtp_tls="starttls", smtp_ca_file=ca_file, smtp_user=USER, smtp_password="wrong")
     assert (report.outcome, report.detail, mailbox.letters) == (Outcome.RETRY, "while connecting: SMTP 535 5.7.8", [])
+
+
+async def test_the_console_writes_a_message_and_the_inbox_has_it_already() -> None:
+    stream = io.StringIO()
+    report = await ConsoleSender(stream).send(MESSAGE)
+    assert (report.outcome, MESSAGE.text in stream.getvalue()) == (Outcome.SENT, True)
+    assert MESSAGE.subject in stream.getvalue()
+    assert (await InboxSender().send(MESSAGE)).outcome is Outcome.SENT
+
+
+async def test_a_message_without_html_is_plain_text() -> None:
+    mailbox = Mailbox()
+    async with mail_server(mailbox) as port:
+        assert (await send(port, MESSAGE._replace(html=""))).outcome is Outcome.SENT
+    assert mailbox.letters[0].get_content_type() == "text/plain"
 
 
 async def test_channels_are_those_that_are_set_up() -> None:
