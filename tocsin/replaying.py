@@ -127,9 +127,11 @@ def wait_until_evaluated(client: Client, book: str, patience_s: float = EVALUATI
     deadline = time.monotonic() + patience_s
     closed = client.get(f"/intake/v1/books/{book}").get("closed_through")
     while True:
+        # In this order: what intake has passed on before risk is asked cannot be missing from what risk counts.
+        unsent = client.get("/intake/v1/progress")["unsent"]
         progress = client.find("/risk/v1/progress", book=book) or {}
-        caught_up = progress.get("behind") == 0 and (progress.get("evaluated_through") or "") >= (closed or "")
-        if caught_up:
+        evaluated = progress.get("behind") == 0 and (progress.get("evaluated_through") or "") >= (closed or "")
+        if evaluated and not unsent:
             return progress
         if time.monotonic() > deadline:
             raise NoSystem(f"risk has not caught up with book {book} within {patience_s:.0f} s: {progress}")

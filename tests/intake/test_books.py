@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from services.intake.handlers.accept import accept_facts
+from services.intake.store.tables import HOUSE
+from shared.db import outbox
+from shared.events.base import Topic
 from shared.kernel.ids import hashed_id
 from tests.intake.house import BOOK, PARTITIONS, House, client, loan, repayment
 
@@ -29,6 +32,19 @@ async def test_a_book_opens_once_on_every_lane(house: House) -> None:
     assert (await house.get("/books")).json()["items"] == [first.json()]
     assert (await house.get("/books/auto")).json() == first.json()
     assert (await house.get("/books/other")).status_code == 404
+
+
+async def test_what_is_not_passed_on_yet_is_told(house: House) -> None:
+    assert (await house.get("/progress")).json() == {"unsent": 0}
+    await house.open_book()
+    assert (await house.get("/progress")).json() == {"unsent": PARTITIONS}
+    await house.take(client(), loan(), repayment())
+    assert (await house.get("/progress")).json() == {"unsent": PARTITIONS + 3}
+    for lane in range(PARTITIONS):
+        async with house.database.transaction() as tx:
+            rows = await outbox.unsent(tx, HOUSE, Topic.INTAKE, lane, 10)
+            await outbox.forget(tx, HOUSE, Topic.INTAKE, lane, [seq for seq, _ in rows])
+    assert (await house.get("/progress")).json() == {"unsent": 0}
 
 
 async def test_a_close_moves_the_books_day_and_follows_its_facts_on_every_lane(house: House) -> None:

@@ -151,12 +151,13 @@ class System:
         """Wait until everything that intake accepted is folded and evaluated."""
 
         def settled() -> bool:
+            unsent = self.get("/intake/v1/progress")["unsent"]
             answer = self.request("GET", "/risk/v1/progress", params={"book": book})
             if answer.status_code == 404:
                 return False  # The book has not come to risk yet.
             progress = answer.json()
             closed = self.get(f"/intake/v1/books/{book}")["closed_through"]
-            return bool(progress["behind"] == 0 and progress["evaluated_through"] == closed)
+            return bool(not unsent and progress["behind"] == 0 and progress["evaluated_through"] == closed)
 
         eventually(settled, within_s, lambda: self.request("GET", "/risk/v1/progress", params={"book": book}).text)
 

@@ -38,6 +38,8 @@ from services.intake.handlers.books import (
     read_close,
 )
 from services.intake.store import books
+from services.intake.store.tables import HOUSE
+from shared.db import outbox
 from shared.db.port import Tx
 from shared.problem import Problem
 from shared.security.rights import requires
@@ -69,9 +71,17 @@ class CloseTold(msgspec.Struct, kw_only=True):
     effect: Literal["closed", "none"]
 
 
+class Progress(msgspec.Struct, kw_only=True):
+    """How far intake has come with passing on what it took."""
+
+    unsent: int
+    """Messages that no other service can have heard yet."""
+
+
 def add_routes(router: APIRouter, front: Front) -> None:
-    """Add the routes under `/books`."""
+    """Add the routes under `/books`, and `/progress`."""
     _add_reads(router, front)
+    _add_progress(router, front)
     _add_open(router, front)
     _add_close(router, front)
 
@@ -106,6 +116,21 @@ def _add_reads(router: APIRouter, front: Front) -> None:
         if row is None:
             raise _unknown(book)
         return replied(described(row))
+
+
+def _add_progress(router: APIRouter, front: Front) -> None:
+    @router.get(
+        "/progress",
+        summary="See what is on its way",
+        tags=["books"],
+        dependencies=[requires("books:read"), Depends(refuse_unknown_parameters)],
+        responses=replies({200: ("What is on its way", struct_schema(Progress))}, *PROBLEMS_READ),
+    )
+    async def get_progress() -> Response:
+        """Tell how much of what intake took is not passed on yet; what risk has done with the rest, it says itself."""
+        async with front.database.read() as tx:
+            waiting = await outbox.backlog(tx, HOUSE)
+        return replied(Progress(unsent=sum(lane.rows for lane in waiting)))
 
 
 def _add_open(router: APIRouter, front: Front) -> None:
