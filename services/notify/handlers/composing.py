@@ -128,6 +128,7 @@ async def keep(tx: Tx, composed: Composed) -> None:
     for message, ids in composed.messages:
         if await notices.mark_told(tx, ids, message.id) != len(ids):
             raise Taken
+        await asyncio.sleep(0)
     seen = dict(one.contact for one in composed.held if one.contact is not None)
     now_known = await contacts.hold_contacts(tx, list(seen)) if seen else {}
     for one in composed.held:

@@ -23,6 +23,8 @@ from shared.log.port import Record
 from shared.telemetry import onward, origin_of
 
 STAFF = "staff"
+_SLICE = 10
+"""Revisions planned before others get a turn: each may have thousands of recipients."""
 _RINGING = frozenset({"opened", "worsened"})
 _DECODERS: dict[str, Callable[[bytes], AlertRevised | AlertRequestDecided]] = {
     AlertRevised.type: msgspec.json.Decoder(AlertRevised).decode,

@@ -1,5 +1,6 @@
 """Notices: who is to be told what, when and why."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -15,6 +16,10 @@ from shared.db.columns import Moment
 from shared.db.port import Tx
 
 _N = NOTICE.c
+_IS_WAITING = func.coalesce(_N.state, "") == NoticeState.WAITING
+"""For statements that name their notices: SQLite would else walk the index over all that wait."""
+_ROWS_AT_ONCE = 500
+"""Rows of one statement: others get a turn between two (D23)."""
 _HELD_BACK = or_(
     _N.state.in_([NoticeState.HELD, NoticeState.DROPPED]),
     and_(_N.state == NoticeState.WAITING, _N.reason == NoticeReason.QUIET_HOURS),
@@ -62,8 +67,12 @@ class ReminderRow(NamedTuple):
 
 async def add_notices(tx: Tx, notices: Sequence[NoticeRow]) -> set[str]:
     """Keep notices that are not there yet; return the ids of the new ones."""
-    new = await tx.insert_new(NOTICE, NoticeRow._fields, notices, ("id",))
-    return {name for (name,) in new}
+    new: set[str] = set()
+    for start in range(0, len(notices), _ROWS_AT_ONCE):
+        part = notices[start : start + _ROWS_AT_ONCE]
+        new.update(name for (name,) in await tx.insert_new(NOTICE, NoticeRow._fields, part, ("id",)))
+        await asyncio.sleep(0)
+    return new
 
 
 async def told_of(tx: Tx, subjects: Iterable[str]) -> dict[str, dict[Address, None]]:
@@ -115,9 +124,7 @@ async def due_notices(tx: Tx, now: datetime, gathered_until: datetime, recipient
 async def mark_told(tx: Tx, notices: Iterable[str], message: str) -> int:
     """Make waiting notices part of a message; return how many were waiting."""
     return await tx.execute(
-        update(NOTICE)
-        .where(among(_N.id, notices), _N.state == NoticeState.WAITING)
-        .values(state=NoticeState.TOLD.value, message=message)
+        update(NOTICE).where(among(_N.id, notices), _IS_WAITING).values(state=NoticeState.TOLD.value, message=message)
     )
 
 
@@ -125,7 +132,7 @@ async def hold_back(tx: Tx, notices: Iterable[str], state: NoticeState, reason: 
     """Hold or drop waiting notices; return how many were waiting."""
     return await tx.execute(
         update(NOTICE)
-        .where(among(_N.id, notices), _N.state == NoticeState.WAITING)
+        .where(among(_N.id, notices), _IS_WAITING)
         .values(state=state.value, reason=reason.value, due_at=due_at)
     )
 
