@@ -18,7 +18,7 @@ from shared.db.port import Tx
 _N = NOTICE.c
 _IS_WAITING = func.coalesce(_N.state, "") == NoticeState.WAITING
 """For statements that name their notices: SQLite would else walk the index over all that wait."""
-_ROWS_AT_ONCE = 500
+ROWS_AT_ONCE = 500
 """Rows of one statement: others get a turn between two (D23)."""
 _HELD_BACK = or_(
     _N.state.in_([NoticeState.HELD, NoticeState.DROPPED]),
@@ -68,8 +68,8 @@ class ReminderRow(NamedTuple):
 async def add_notices(tx: Tx, notices: Sequence[NoticeRow]) -> set[str]:
     """Keep notices that are not there yet; return the ids of the new ones."""
     new: set[str] = set()
-    for start in range(0, len(notices), _ROWS_AT_ONCE):
-        part = notices[start : start + _ROWS_AT_ONCE]
+    for start in range(0, len(notices), ROWS_AT_ONCE):
+        part = notices[start : start + ROWS_AT_ONCE]
         new.update(name for (name,) in await tx.insert_new(NOTICE, NoticeRow._fields, part, ("id",)))
         await asyncio.sleep(0)
     return new
