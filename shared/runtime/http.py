@@ -147,6 +147,9 @@ class Edge:
         async def noted_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
+                if read > MAX_BODY_BYTES:
+                    # FastAPI takes whatever stops it from reading a body for bad syntax, and answers 400.
+                    raise _BodyTooLarge
                 status = message["status"]
             await send(message)
 

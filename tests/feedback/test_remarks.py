@@ -1,5 +1,6 @@
 """Remarks on alerts, loans and projects: kept with author and time."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -27,6 +28,16 @@ async def test_a_remark_is_kept_with_author_and_time(house: House) -> None:
     found = (await house.get("/remarks", book="auto", kind="loan", subject="L-1/2", author="staff")).json()["items"]
     assert [one["at"] for one in found] == ["2024-06-10T12:00:00Z", "2024-06-11T12:00:00Z"]
     assert (await house.get("/remarks", subject="L-2")).json()["items"] == []
+
+
+async def test_a_body_without_end_is_refused_as_too_large(house: House) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b" " * 1_000_000
+
+    headers = {"content-type": "application/json"}
+    refused = await house.client.post("/feedback/v1/remarks", content=endless(), headers=headers)
+    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (413, "body-too-large")
 
 
 async def test_remarks_are_paged(house: House) -> None:

@@ -96,6 +96,15 @@ async def test_an_idempotency_key_makes_a_post_without_id_the_same_again(house: 
     assert (refused.status_code, mended.status_code) == (422, 201)
 
 
+async def test_a_wrong_date_is_told_in_plain_words(house: House) -> None:
+    await house.open_book()
+    body = {"book": "auto", "value_date": "2020-02-30", "known_at": "2020-03-01", "client": "C1", "kind": "person"}
+    assert (await house.post("/clients", body)).json()["errors"] == [
+        {"pointer": "/value_date", "detail": "is not a date of the calendar such as 2020-04-15"},
+        {"pointer": "/known_at", "detail": "is not a moment with a time zone such as 2020-04-01T09:30:00Z"},
+    ]
+
+
 async def test_lines_are_answered_one_by_one(house: House) -> None:
     await house.open_book()
     good = [json.dumps(one).encode() for one in (client(), loan(), repayment())]

@@ -11,6 +11,10 @@ import msgspec
 from services.intake.domain.findings import Finding
 
 FINDINGS_MAX = 100
+_PLAINER = {
+    "Invalid RFC3339 encoded date": "is not a date of the calendar such as 2020-04-15",
+    "Invalid RFC3339 encoded datetime": "is not a moment with a time zone such as 2020-04-01T09:30:00Z",
+}
 
 
 class Partial:
@@ -50,7 +54,7 @@ def explain_wrong(error: str) -> str:
         return "is not UTF-8"
     if "recursion" in text:
         return "is nested too deeply"
-    return text
+    return _PLAINER.get(text, text)
 
 
 def _struct(value: Any, kind: type[Any], place: str, found: list[Finding]) -> Partial | None:
