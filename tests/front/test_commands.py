@@ -135,6 +135,10 @@ def test_a_policy_is_checked_without_a_system_and_every_error_has_its_line(serve
     refused = served.run("policy", "check", bad, "--json")
     assert refused.code == 1
     assert 5 in [error["line"] for error in json.loads(refused.out)["errors"]]
+    bad.write_text("policy: x\nbooks: [")
+    said = "".join(served.run("policy", "check", bad).err.split())
+    assert f"{bad}:2:thisisnotYAML" in said
+    bad.write_text(BAD_POLICY)
     applied = served.run("policy", "apply", bad)
     assert applied.code == 1
     assert "no_such_rate" in applied.err

@@ -28,7 +28,8 @@ def check_policy(file: PolicyFile, as_json: AsJson = False) -> None:
         out().print(f"{file}: policy {parsed.policy.name} with {len(parsed.policy.rules)} rules is fine")
     else:
         for error in errors:
-            err().print(escape(f"{file}:{error['line']}: {error['pointer']}: {error['detail']}"))
+            where = f" {error['pointer']}:" if error["pointer"] else ""
+            err().print(escape(f"{file}:{error['line']}:{where} {error['detail']}"))
     if errors:
         raise typer.Exit(1)
 

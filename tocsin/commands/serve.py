@@ -20,7 +20,7 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     log_level: Annotated[str, typer.Option("--log-level", envvar="TOCSIN_LOG_LEVEL", help="INFO, WARNING...")] = "INFO",
 ) -> None:
-    """Run intake and risk in one process, with SQLite files in a folder. Stop it with Ctrl-C; start it again any time.
+    """Run the whole system in one process, with SQLite files in a folder. Stop it with Ctrl-C; start it any time.
 
     Leaves `profile.json` (address and a local key) in the folder, where the other commands find it.
     """

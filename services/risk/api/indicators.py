@@ -17,6 +17,7 @@ from services.risk.api.edge import (
     day_asked,
     known_at_us,
 )
+from services.risk.domain.book import BookTerms
 from services.risk.domain.indicators import INDICATORS, Indicator
 from services.risk.domain.moments import moment_of
 from services.risk.domain.policy import PeriodKind
@@ -109,6 +110,14 @@ def add_routes(router: APIRouter, front: Front) -> None:
     _add_series(router, front)
 
 
+def _check_segment(segment: str, terms: BookTerms) -> None:
+    """Refuse what no loan or project can ever count in; a value that nobody has yet is only empty."""
+    attribute, _, value = segment.partition("=")
+    if segment != PORTFOLIO and not (value and attribute in terms.segment_attributes):
+        choices = (PORTFOLIO, *(f"{name}=..." for name in terms.segment_attributes))
+        raise invalid("segment", f"can only be {' or '.join(choices)} in book {terms.book}")
+
+
 def _add_list(router: APIRouter) -> None:
     @router.get("/indicators", tags=["indicators"], dependencies=[requires("risk:read")], responses=READS)
     async def list_indicators(
@@ -161,11 +170,12 @@ def _add_series(router: APIRouter, front: Front) -> None:
         indicator = _indicator(name)
         chosen = basis or indicator.bases[0]
         if chosen not in indicator.bases:
-            raise invalid("basis", f"is one of {', '.join(indicator.bases)} for {name}")
+            raise invalid("basis", f"can only be {' or '.join(indicator.bases)} for {name}")
         if period_kind not in indicator.period_kinds:
-            raise invalid("period_kind", f"is one of {', '.join(indicator.period_kinds)} for {name}")
+            raise invalid("period_kind", f"can only be {' or '.join(indicator.period_kinds)} for {name}")
         async with front.database.read() as tx:
             terms = (await book_of(tx, book)).terms
+            _check_segment(segment, terms)
             key = SeriesKey(name, chosen, currency or _currency(chosen, terms.base_currency), period_kind, segment)
             asked = Asked(
                 terms,

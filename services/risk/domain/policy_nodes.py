@@ -176,7 +176,7 @@ class Fields:
         value = self._text_of(name, node, f"one of {', '.join(allowed)}") if node is not None else None
         if value is None or value in allowed:
             return value or default or ""
-        self.problem(name, f"{value!r} is unknown{_meant(value, allowed)}; there are {', '.join(allowed)}")
+        self.problem(name, f"{value!r} is unknown{_meant(value, allowed)}; {_choices(allowed)}")
         return default or ""
 
     def choices(self, name: str, allowed: Sequence[str]) -> list[str]:
@@ -184,8 +184,7 @@ class Fields:
         found: list[str] = []
         for node, value in self.texts(name):
             if value not in allowed:
-                there = f"{_meant(value, allowed)}; there are {', '.join(allowed)}"
-                self.problem_at(node, name, f"{value!r} is unknown{there}")
+                self.problem_at(node, name, f"{value!r} is unknown{_meant(value, allowed)}; {_choices(allowed)}")
             elif value in found:
                 self.problem_at(node, name, f"{value} is named twice")
             found.append(value)
@@ -261,6 +260,10 @@ class Fields:
         else:
             return float(fraction)
         return None
+
+
+def _choices(allowed: Sequence[str]) -> str:
+    return f"it can only be {allowed[0]}" if len(allowed) == 1 else f"there are {', '.join(allowed)}"
 
 
 def _meant(word: str, allowed: Sequence[str]) -> str:
