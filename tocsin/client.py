@@ -76,9 +76,12 @@ class Refused(Exception):
     def text(self) -> str:
         """Return the problem for a reader: title, detail, then each field error on its own line."""
         lines = [f"{self.problem.get('title') or 'Refused'} ({self.status})"]
-        if self.problem.get("detail"):
-            lines.append(str(self.problem["detail"]))
-        for error in self.problem.get("errors") or []:
+        detail, errors = str(self.problem.get("detail") or ""), self.problem.get("errors") or []
+        # Services sum up the first errors there; every one of them is told below.
+        first = f"{errors[0].get('pointer', '')} {errors[0].get('detail', '')}".strip() if errors else None
+        if detail and not (first and detail.startswith(first)):
+            lines.append(detail)
+        for error in errors:
             place = error.get("pointer") or (f"line {error['line']}" if error.get("line") else "")
             lines.append(f"  {place}: {error.get('detail', '')}" if place else f"  {error.get('detail', '')}")
         return "\n".join(lines)

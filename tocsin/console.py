@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from shared.kernel.money import format_amount
 from tocsin.client import DEFAULT_DATA, Client, find_system
 
 _WIDTH_WITHOUT_TERMINAL = 180
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 Url = Annotated[
     str | None, typer.Option("--url", envvar="TOCSIN_URL", help="Address of the system, e.g. http://127.0.0.1:8400.")
@@ -23,7 +25,21 @@ Key = Annotated[str | None, typer.Option("--key", envvar="TOCSIN_KEY", help="API
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Book = Annotated[str | None, typer.Option("--book", help="Only this book.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="As at this business date (YYYY-MM-DD).")]
-KnownAt = Annotated[str | None, typer.Option("--known-at", help="With what was known by then (date or date-time).")]
+
+
+def _moment(text: str | None) -> str | None:
+    """Return a date as the moment at which that day ends (UTC); a moment as it is."""
+    return f"{text}T23:59:59.999999Z" if text is not None and _DATE.fullmatch(text) else text
+
+
+KnownAt = Annotated[
+    str | None,
+    typer.Option(
+        "--known-at",
+        callback=_moment,
+        help="With what was known by then: 2020-05-01T09:30:00Z, or 2020-05-01 for the end of that day (UTC).",
+    ),
+]
 
 LEVEL_STYLE = {"red": "bold red", "amber": "yellow", "none": "dim"}
 

@@ -49,6 +49,15 @@ def test_a_problem_is_said_with_every_field_error() -> None:
     ]  # fmt: skip
 
 
+def test_what_the_detail_repeats_is_said_once() -> None:
+    errors = [{"pointer": "/day", "detail": "has not begun"}, {"pointer": "/foo", "detail": "is not a field of this"}]
+    detail = "/day has not begun; /foo is not a field of this"
+    refused = Refused(422, {"title": "The body is not valid", "detail": detail, "errors": errors})
+    assert refused.text().splitlines() == [
+        "The body is not valid (422)", "  /day: has not begun", "  /foo: is not a field of this",
+    ]  # fmt: skip
+
+
 def test_a_system_that_is_away_is_waited_for_and_then_named() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

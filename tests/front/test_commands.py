@@ -162,6 +162,9 @@ def test_an_alert_is_listed_shown_and_acknowledged(served: Served, small_auto: l
     assert [alert[name] for name in names] == [
         "alerting", "missed_payment_rate", "portfolio", "amber", "red", "2017-06-30", "2017-07-31", "open",
     ]  # fmt: skip
+    for day, known in (("2017-06-29", []), ("2017-07-31", [alert["id"]])):
+        listed = served.run("alerts", "list", "--book", "alerting", "--known-at", day, "--json").json()
+        assert [one["id"] for one in listed] == known, day
     table = served.run("alerts", "list", "--book", "alerting").out
     assert "33.3 % (1 of 3)" in table
     shown = served.run("alerts", "show", alert["id"]).out
