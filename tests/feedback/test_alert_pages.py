@@ -39,6 +39,23 @@ async def test_a_verdict_from_the_page_is_shown_with_what_risk_decided(house: Ho
     assert "20.5%（红色阈值 18%）" in later.text
 
 
+def said(verdict: str) -> str:
+    return WORDS[f"verdict_{verdict}"]["en"]
+
+
+async def test_a_verdict_that_somebody_changed_is_shown_as_replaced(small_house: House) -> None:
+    await small_house.tell(Topic.RISK, revised())
+    token = small_house.alert_token()
+    for verdict in ("true", "false"):
+        await send(small_house, token, "verdict", {"verdict": verdict})
+    for one in (await small_house.get("/verdicts", alert=ALERT)).json()["items"]:
+        await small_house.tell(Topic.RISK, decided(one["request"], "accepted", "open"))
+    page = (await small_house.visitor.get(PAGES + token)).text
+    shown = {word: part for part in page.split("<li>") for word in ("true", "false") if f"<strong>{said(word)}" in part}
+    assert WORDS["verdict_replaced"]["en"] in shown["true"]
+    assert f"· {WORDS['decision_accepted']['en']}<" in shown["false"]
+
+
 async def test_a_remark_from_the_page(small_house: House) -> None:
     await small_house.tell(Topic.RISK, revised())
     token = small_house.alert_token()

@@ -143,6 +143,8 @@ async def _page(tx: Tx, visit: Visit, form: Form, wrong: dict[str, Wrong], done:
         )
         page.headers["Retry-After"] = "2"
         return page
+    verdicts = await alerts.verdicts_of(tx, alert.id, SHOWN_MAX)
+    latest = {one.by: one.request for one in sorted(verdicts, key=lambda one: one.number)}
     typed = {name: "\n".join(form.get(name, ())) for name in ("verdict", "outcome", "comment", "text")}
     longest, most = (typed["text"], TEXT_LENGTH_MAX) if "text" in wrong else (typed["comment"], COMMENT_LENGTH_MAX)
     return PAGES.render(
@@ -155,7 +157,8 @@ async def _page(tx: Tx, visit: Visit, form: Form, wrong: dict[str, Wrong], done:
         wrong=wrong,
         facts={"length": len(tidy(longest)), "most": most},
         sentence=_sentence(alert, visit.language),
-        verdicts=await alerts.verdicts_of(tx, alert.id, SHOWN_MAX),
+        verdicts=verdicts,
+        standing=set(latest.values()),
         remarks=await remarks.remarks_on(tx, alert.book, "alert", alert.id, SHOWN_MAX),
         words=WORDS,
         outcomes=OUTCOMES,

@@ -110,6 +110,7 @@ _ALERT: Words = {
     "verdicts_title": {"en": "Verdicts so far", "zh": "已有判断"},
     "verdicts_none": {"en": "None yet.", "zh": "暂无。"},
     "remarks_title": {"en": "Remarks so far", "zh": "已有备注"},
+    "verdict_replaced": {"en": "replaced by a later one", "zh": "已被后来的判断取代"},
     "decision_": {"en": "risk has not decided yet", "zh": "风险系统尚未处理"},
     "decision_accepted": {"en": "counts", "zh": "已计入"},
     "decision_repeated": {"en": "counts already", "zh": "此前已计入"},
