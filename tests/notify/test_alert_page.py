@@ -204,6 +204,7 @@ async def test_an_acknowledgement_is_asked_of_risk_once_and_the_page_says_what_b
     for holder in ("anna", "bo"):
         page = await visitor.page(holder=holder)
         assert "Acknowledged by anna on 2026-03-04 10:00 UTC." in page
+        assert "calling\nthe dealers" in page
         assert "ack-comment" not in page
 
 

@@ -63,6 +63,12 @@ def test_a_sentence_that_has_no_chinese_is_said_in_english() -> None:
     assert notice.sentence in write(Purpose.OPENED, "zh", AlertContent(notices=(notice,))).text
 
 
+def test_a_segment_reads_as_one_phrase_in_chinese() -> None:
+    written = write(Purpose.OPENED, "zh", sample_alerts(Purpose.OPENED, notices=2))
+    assert "账簿 auto 中 region TX 的未按期还款率" in written.text
+    assert "账簿 auto 的未按期还款率" in written.text
+
+
 def test_many_notices_are_one_message_and_none_is_left_out() -> None:
     notices = tuple(sample_notice(purpose, number) for number in range(1, 200) for purpose in (Purpose.OPENED,))
     content = AlertContent(notices=(*notices, sample_notice(Purpose.CLOSED, 200)))

@@ -55,6 +55,8 @@ class Answer(NamedTuple):
 
     said: str
     """Empty: nobody has."""
+    comment: str
+    """What whoever did says of it."""
     refused: str
     """Why the reader's own did not count."""
     wanted: bool
@@ -284,14 +286,15 @@ class _Teller:
         accepted = self.known.acknowledgement
         if self.known.acknowledged:
             done = say("ack_done_elsewhere") if accepted is None else self._by("ack_done", accepted)
-            return Answer(done, "", False)
+            return Answer(done, "" if accepted is None else accepted.comment or "", "", False)
         waiting = [one for one in asked if one.decision is None]
         own = [one for one in asked if one.by == reader and one.decision in ("superseded", "unknown")]
         refused = say(f"ack_{own[-1].decision}") if own else ""
         if waiting and is_open:
             mine = next((one for one in waiting if one.by == reader), None)
-            return Answer(self._by("ack_asked", mine or waiting[-1]), "", mine is None)
-        return Answer("" if is_open else say("ack_over"), refused, is_open)
+            shown = mine or waiting[-1]
+            return Answer(self._by("ack_asked", shown), shown.comment or "", "", mine is None)
+        return Answer("" if is_open else say("ack_over"), "", refused, is_open)
 
     def _by(self, key: str, asked: Asked) -> str:
         moment = asked.decided_at or asked.requested_at

@@ -12,7 +12,7 @@ _ALERT: Words = {
     "provisionally": {"en": "{period} (provisional)", "zh": "{period}（暂定）"},
     "heading": {"en": "{title}, {where}", "zh": "{where} 的{title}"},
     "book": {"en": "book {book}", "zh": "账簿 {book}"},
-    "segment": {"en": "{segment} of book {book}", "zh": "账簿 {book}（{segment}）"},
+    "segment": {"en": "{segment} of book {book}", "zh": "账簿 {book} 中 {segment}"},
     "figure": {"en": "{number}\u00a0%", "zh": "{number}%"},
     "points": {"en": "{number} points", "zh": "{number} 个百分点"},
     "of": {"en": "{numerator} of {denominator} {unit}", "zh": "{numerator}/{denominator} {unit}"},

@@ -94,7 +94,7 @@ def where(notice: Notice, language: str) -> str:
     """Return what is watched: a book, or a segment of it."""
     segment = segment_words(notice.segment, language)
     if language == "zh":
-        return f"账簿 {notice.book}" + (f"（{segment}）" if notice.segment != "portfolio" else "")
+        return f"账簿 {notice.book}" + (f" 中 {segment}" if notice.segment != "portfolio" else "")
     return (f"{segment} of " if notice.segment != "portfolio" else "") + f"book {notice.book}"
 
 
