@@ -84,7 +84,10 @@ def install(app: FastAPI) -> None:
 
     async def on_invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        errors = [FieldError(pointer=_pointer(one["loc"]), detail=one["msg"]) for one in error.errors()]
+        errors = [
+            FieldError(pointer=_pointer(one["loc"]), detail=one["msg"].removeprefix("Value error, "))
+            for one in error.errors()
+        ]
         problem = Problem("invalid-request", 422, "The request does not fit its description", errors=errors)
         return reply(problem, request.url.path)
 

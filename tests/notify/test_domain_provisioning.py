@@ -85,6 +85,19 @@ def test_fields_of_one_entry_are_told_with_their_lines() -> None:
     } <= places
 
 
+@pytest.mark.parametrize("address", ["jürgen@bank.example", "ann@bücher.example", "a b@bank.example", "a@b, c@d"])
+def test_an_address_that_no_letter_can_be_written_to_is_told_at_once(address: str) -> None:
+    (one,) = parse(f'people:\n  ann: {{email: "{address}"}}\n').errors
+    assert (one.line, one.path) == (2, "people.ann.email")
+    assert "is not an e-mail address" in one.detail
+    assert parse('people: {ann: {email: "o\'b+x!#$%/=?^_`{|}~y@xn--bcher-kva.example"}}').errors == []
+
+
+def test_names_that_lead_nowhere_are_told_beside_all_other_errors() -> None:
+    places = {(one.line, one.path) for one in parse(WRONG).errors}
+    assert {(12, "teams.desk.members.1"), (16, "endpoints.chat.url")} <= places
+
+
 def test_names_that_lead_nowhere_are_told() -> None:
     parsed = parse("people:\n  anna: {}\nteams:\n  desk:\n    members:\n      - anna\n      - carl\n")
     (one,) = parsed.errors

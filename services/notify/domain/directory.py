@@ -3,18 +3,31 @@
 The same shapes come over HTTP and from the provisioning file; both say everything that is wrong with one at once.
 """
 
+import re
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    model_validator,
+)
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _LINE = r"^[^\x00-\x1f\x7f]*$"
-_EMAIL = r"^([^\x00-\x20\x7f@<>,;:\"()\[\]\\]+@[^\x00-\x20\x7f@<>,;:\"()\[\]\\]+)?$"
-_URL = r"^https?://[^\x00-\x20\x7f/@]+(/[^\x00-\x20\x7f]*)?$"
+EMAIL_LENGTH_MAX = 254
+"""RFC 5321, 4.5.3.1.3, less the brackets."""
+EMAIL_PATTERN = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*"
+"""What every mail server takes: ASCII, an international domain in its `xn--` form. Senders refuse everything else."""
+_URL = r"https?://[^\x00-\x20\x7f/@]+(/[^\x00-\x20\x7f]*)?"
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MOST = 200
 
@@ -61,6 +74,24 @@ def _time_zone(name: str) -> str:
     except (KeyError, ValueError, OSError):
         raise ValueError("is no IANA time zone such as Europe/Berlin") from None
     return name
+
+
+class _Like:
+    """A constraint to a pattern that says in plain words what is wrong."""
+
+    def __init__(self, pattern: str, otherwise: str) -> None:
+        self._whole, self._otherwise = re.compile(pattern, re.ASCII), otherwise
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        return AfterValidator(self._check).__get_pydantic_core_schema__(source, handler)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "pattern": f"^{self._whole.pattern}$"}
+
+    def _check(self, text: str) -> str:
+        if self._whole.fullmatch(text) is None:
+            raise ValueError(self._otherwise)
+        return text
 
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
@@ -118,7 +149,11 @@ class Person(Shape):
     name: Annotated[str, StringConstraints(max_length=100, pattern=_LINE)] = ""
     language: Literal["en", "zh"] = "en"
     roles: Words = Field(default=(), description="Owner roles of policies that this person answers for")
-    email: Annotated[str, StringConstraints(max_length=254, pattern=_EMAIL)] = ""
+    email: Annotated[
+        str,
+        StringConstraints(max_length=EMAIL_LENGTH_MAX),
+        _Like(f"({EMAIL_PATTERN})?", "is not an e-mail address such as ann@bank.example, in plain ASCII"),
+    ] = Field(default="", description="Plain ASCII; an international domain in its `xn--` form")
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
     hours: Hours | None = Field(default=None, description="Working hours; absent: reachable at any time")
     red_waits: bool = Field(default=False, description="Red alerts wait for working hours too")
@@ -147,9 +182,16 @@ class Endpoint(Shape):
         }
     )
 
-    url: Annotated[str, StringConstraints(max_length=2_000, pattern=_URL)]
+    url: Annotated[
+        str,
+        StringConstraints(max_length=2_000),
+        _Like(_URL, "is not an address such as https://chat.bank.example/hook, without a user name"),
+    ]
     secrets: Annotated[
-        tuple[Annotated[str, StringConstraints(pattern=r"^whsec_[A-Za-z0-9+/]{32,88}={0,2}$")], ...],
+        tuple[
+            Annotated[str, _Like(r"whsec_[A-Za-z0-9+/]{32,88}={0,2}", "is not whsec_ and base64 of 24 to 64 bytes")],
+            ...,
+        ],
         Field(min_length=1, max_length=5, description="`whsec_` and base64 of 24 to 64 bytes, newest first"),
     ]
 

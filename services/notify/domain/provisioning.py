@@ -30,6 +30,13 @@ from services.notify.domain.directory import Endpoint, Id, Person, Route, Shape,
 MAX_CHARACTERS = 1_000_000
 MAX_DEPTH = 12
 MAX_ERRORS = 200
+_NAMED = (
+    ("teams", "members", "people"),
+    ("routes", "people", "people"),
+    ("routes", "teams", "teams"),
+    ("routes", "endpoints", "endpoints"),
+)
+"""Who names whom: entries of a kind, in a field, entries of another kind."""
 _NULL = "tag:yaml.org,2002:null"
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -82,8 +89,7 @@ def parse(text: str) -> Parsed:
         provisioned = Provisioned.model_validate(values)
     except ValidationError as invalid:
         errors += [_wrong(tuple(str(part) for part in one["loc"]), one["msg"], lines) for one in invalid.errors()]
-    if provisioned is not None:
-        errors += _dangling(provisioned, lines)
+    errors += _dangling(values, lines)
     errors.sort()
     return Parsed(None if errors else provisioned, errors[:MAX_ERRORS])
 
@@ -127,17 +133,21 @@ def _wrong(path: tuple[str, ...], detail: str, lines: Mapping[tuple[str, ...], i
     return Wrong(lines[place], ".".join(shown), detail.removeprefix("Value error, "))
 
 
-def _dangling(provisioned: Provisioned, lines: Mapping[tuple[str, ...], int]) -> list[Wrong]:
-    """Return the names in a file that lead nowhere: most likely they are misspelt."""
-    named: list[tuple[tuple[str, ...], str, Mapping[str, object]]] = []
-    for team, one in provisioned.teams.items():
-        named += [(("teams", team, "members", str(n)), who, provisioned.people) for n, who in enumerate(one.members)]
-    for route, two in provisioned.routes.items():
-        for field, there in (
-            ("people", provisioned.people),
-            ("teams", provisioned.teams),
-            ("endpoints", provisioned.endpoints),
-        ):
-            names: Sequence[str] = getattr(two, field)
-            named += [(("routes", route, field, str(n)), who, there) for n, who in enumerate(names)]
-    return [_wrong(path, f"{who} is not in this file", lines) for path, who, there in named if who not in there]
+def _dangling(values: Any, lines: Mapping[tuple[str, ...], int]) -> list[Wrong]:
+    """Return the names in a file, wrong elsewhere or not, that lead nowhere: most likely they are misspelt."""
+    found: list[Wrong] = []
+    for kind, field, of in _NAMED:
+        there = _mapping(_mapping(values).get(of))
+        for name, entry in _mapping(_mapping(values).get(kind)).items():
+            named = _mapping(entry).get(field)
+            found += [
+                _wrong((kind, name, field, str(place)), f"{who} is not in this file", lines)
+                for place, who in enumerate(named if isinstance(named, list) else ())
+                if isinstance(who, str) and who not in there
+            ]
+    return found
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """Return what a place says by name; nothing when it says something else, which is told elsewhere."""
+    return value if isinstance(value, dict) else {}

@@ -8,10 +8,9 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from services.notify.domain.delivery import Outgoing
+from services.notify.domain.directory import EMAIL_LENGTH_MAX, EMAIL_PATTERN
 
-ADDRESS_LENGTH_MAX = 254
-"""RFC 5321, 4.5.3.1.3, less the brackets."""
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*", re.ASCII)
+_ADDRESS = re.compile(EMAIL_PATTERN, re.ASCII)
 _LINE_BREAKING = frozenset({"Cc", "Zl", "Zp"})
 
 
@@ -21,7 +20,7 @@ class Unwritable(Exception):
 
 def make_letter(message: Outgoing, sender: str, date: datetime) -> bytes:
     """Return the e-mail with CRLF line ends; Unwritable when address or subject would break its headers."""
-    if len(message.destination) > ADDRESS_LENGTH_MAX or not _ADDRESS.fullmatch(message.destination):
+    if len(message.destination) > EMAIL_LENGTH_MAX or not _ADDRESS.fullmatch(message.destination):
         raise Unwritable("the recipient's address is not one mail address of plain characters")
     if any(unicodedata.category(character) in _LINE_BREAKING for character in message.subject):
         raise Unwritable("the subject has a line break or another control character")
