@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,8 +13,13 @@ from tests.support.processes import System, embedded_system
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with embedded_system(tmp_path_factory.mktemp("edge")) as running:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("edge")
+
+
+@pytest.fixture(scope="module")
+def system(folder: Path) -> Iterator[System]:
+    with embedded_system(folder) as running:
         assert running.post("/intake/v1/books", small_book.OPENING).status_code == 201
         running.send_facts(small_book.beginnings())
         yield running
@@ -124,3 +130,18 @@ def test_a_key_without_the_right_is_refused(system: System) -> None:
     url = system.url_of("/risk/v1") + "/risk/v1/alerts"
     assert httpx.get(url).status_code == 401
     assert httpx.get(url, headers={"Authorization": "Bearer tk_wrong"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/notify/v1/pages/alerts/forged.link", 404), ("/notify/v1/people", 200), ("/notify/v1/nowhere", 404)],
+)
+def test_a_head_is_answered_as_a_get_without_its_body(system: System, path: str, status: int) -> None:
+    shown, head = system.request("GET", path), system.request("HEAD", path)
+    assert (head.status_code, head.content) == (status, b"")
+    assert head.headers["content-type"] == shown.headers["content-type"]
+
+
+def test_the_data_are_for_nobody_but_their_owner(system: System, folder: Path) -> None:
+    assert system.key
+    assert (folder / "data").stat().st_mode & 0o077 == 0

@@ -36,6 +36,8 @@ def serve(
     async def started(url: str) -> None:
         err().print(f"tocsin serves {data} at [bold]{url}[/bold]; stop with Ctrl-C")
 
+    # Clients' names and addresses come to be in there: a folder that is made here is its owner's only.
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         uvloop.run(run_embedded(data, port, host, started))
     except (FolderInUse, SettingsWrong) as error:
