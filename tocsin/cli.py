@@ -30,7 +30,7 @@ from tocsin.commands import (
     verdicts,
     version,
 )
-from tocsin.console import err
+from tocsin.console import FileUnreadable, err
 from tocsin.profiles.base import TapeUnreadable
 
 app = typer.Typer(
@@ -72,7 +72,7 @@ def main() -> None:
     """Run one command; what was refused or failed is said on standard error."""
     try:
         app()
-    except (Refused, NoSystem, TapeUnreadable) as error:
+    except (Refused, NoSystem, TapeUnreadable, FileUnreadable) as error:
         err().print(escape(str(error)), style="red")
         sys.exit(1)
     except KeyboardInterrupt:

@@ -44,6 +44,18 @@ KnownAt = Annotated[
 LEVEL_STYLE = {"red": "bold red", "amber": "yellow", "none": "dim"}
 
 
+class FileUnreadable(Exception):
+    """A file that was named is not text."""
+
+
+def text_of(file: Path) -> str:
+    """Return the text of a file; FileUnreadable when it cannot be read or is not UTF-8."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileUnreadable(f"{file} cannot be read: {error}") from error
+
+
 def out() -> Console:
     """Return the console on standard output; wide enough for any table when nobody watches."""
     return Console(width=None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL, highlight=False)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.front.tapes import write_auto, write_projects
+from tests.front.tapes import AUTO, write_auto, write_projects
 from tests.support.served import Served, served
 from tocsin.demo.tapes import demo_policy
 
@@ -226,6 +226,10 @@ def test_keys_are_added_listed_revoked_and_work_at_once(served: Served) -> None:
         (("import", "--profile", "nyc_projects", "--dry-run", __file__), 1, "not a file of project reports"),
         (("indicators",), 0, "missed_payment_rate"),
         (("books", "list", "--url", "nonsense"), 1, "is not a URL"),
+        (("policy", "check", str(AUTO[0])), 1, "cannot be read"),
+        (("people", "check", str(AUTO[0])), 1, "cannot be read"),
+        (("serve", "--data", str(AUTO[0])), 2, "is a file"),
+        (("serve", "--log-level", "loud"), 2, "is not one of"),
     ],
 )
 def test_exit_codes_and_what_is_said(served: Served, arguments: tuple[str, ...], code: int, said: str) -> None:

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from services.notify.domain.provisioning import parse
 from tocsin.client import Json
-from tocsin.console import AsJson, Key, Url, connect, err, out, print_fields, print_json, print_table
+from tocsin.console import AsJson, Key, Url, connect, err, out, print_fields, print_json, print_table, text_of
 
 app = typer.Typer(no_args_is_help=True, help="People, teams, endpoints and routes: list, show, check and apply a file.")
 
@@ -60,7 +60,7 @@ def show_entry(
 @app.command("check")
 def check_file(file: PeopleFile, as_json: AsJson = False) -> None:
     """Check a file without a running system: every error at once, with its line."""
-    parsed = parse(file.read_text(encoding="utf-8"))
+    parsed = parse(text_of(file))
     if as_json:
         print_json({"ok": not parsed.errors, "errors": [one._asdict() for one in parsed.errors]})
     elif parsed.errors:

@@ -10,7 +10,7 @@ from services.risk.domain.indicators import INDICATORS
 from services.risk.domain.policy import Catalogue
 from services.risk.domain.policy_file import parse
 from shared.events.facts import ATTRIBUTES
-from tocsin.console import AsJson, Key, Url, connect, err, out, print_fields, print_json, print_table
+from tocsin.console import AsJson, Key, Url, connect, err, out, print_fields, print_json, print_table, text_of
 
 app = typer.Typer(no_args_is_help=True, help="Threshold policies: check, apply, show.")
 
@@ -20,7 +20,7 @@ PolicyFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Y
 @app.command("check")
 def check_policy(file: PolicyFile, as_json: AsJson = False) -> None:
     """Check a policy file without a running system: every error at once, with its line."""
-    parsed = parse(file.read_text(encoding="utf-8"), Catalogue(INDICATORS, ATTRIBUTES))
+    parsed = parse(text_of(file), Catalogue(INDICATORS, ATTRIBUTES))
     errors = [{"line": error.line, "pointer": error.path, "detail": error.message} for error in parsed.errors]
     if as_json:
         print_json({"ok": not errors, "errors": errors})
@@ -38,7 +38,7 @@ def check_policy(file: PolicyFile, as_json: AsJson = False) -> None:
 def apply_policy(file: PolicyFile, as_json: AsJson = False, url: Url = None, key: Key = None) -> None:
     """Apply a policy file; the same text again makes no new version."""
     with connect(url, key) as client:
-        answer = client.post("/risk/v1/policies", {"text": file.read_text(encoding="utf-8")})
+        answer = client.post("/risk/v1/policies", {"text": text_of(file)})
     if as_json:
         print_json(answer)
     else:

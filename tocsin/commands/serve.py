@@ -1,7 +1,7 @@
 """`tocsin serve`: the whole system in one process on files."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 import uvloop
@@ -14,11 +14,17 @@ from tocsin.console import err
 
 def serve(
     data: Annotated[
-        Path, typer.Option("--data", envvar="TOCSIN_DATA", help="Folder that holds everything; made if it is missing.")
+        Path,
+        typer.Option(
+            "--data", envvar="TOCSIN_DATA", file_okay=False, help="Folder that holds everything; made if it is missing."
+        ),
     ] = DEFAULT_DATA,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port for all services.")] = 8400,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    log_level: Annotated[str, typer.Option("--log-level", envvar="TOCSIN_LOG_LEVEL", help="INFO, WARNING...")] = "INFO",
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        typer.Option("--log-level", envvar="TOCSIN_LOG_LEVEL", case_sensitive=False, help="What is worth a line."),
+    ] = "INFO",
 ) -> None:
     """Run the whole system in one process, with SQLite files in a folder. Stop it with Ctrl-C; start it any time.
 
@@ -31,7 +37,7 @@ def serve(
         start_telemetry,
     )  # imports every service; other commands must not wait for it
 
-    start_telemetry(log_level.upper())
+    start_telemetry(log_level)
 
     async def started(url: str) -> None:
         err().print(f"tocsin serves {data} at [bold]{url}[/bold]; stop with Ctrl-C")

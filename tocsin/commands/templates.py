@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tocsin.client import Json
-from tocsin.console import AsJson, Key, Url, connect, print_json, print_table
+from tocsin.console import AsJson, Key, Url, connect, print_json, print_table, text_of
 
 app = typer.Typer(no_args_is_help=True, help="List and preview the templates of messages.")
 
@@ -42,7 +42,7 @@ def preview_template(
     """Print a message about made-up content, from the template in use or from one of your own."""
     body: Json = {"purpose": purpose, "language": language, "notices": notices, "occasion": occasion}
     if file is not None:
-        body["source"] = file.read_text(encoding="utf-8")
+        body["source"] = text_of(file)
     with connect(url, key) as client:
         made = client.post("/notify/v1/templates/preview", body)
     if as_json:
