@@ -159,6 +159,7 @@ def test_all_errors_of_all_templates_are_told_at_once(tmp_path: Path) -> None:
     own(tmp_path, "staff/opend.en.j2", "x")
     own(tmp_path, "staff/opened.en.j2", "no version")
     own(tmp_path, "staff/closed.en.j2", HEAD + "{% block lead %}\n{{ notices | }}{% endblock %}")
+    own(tmp_path, "staff/confirmed.en.j2", HEAD + "{% block lead %}{{ nobody_knows_this }}{% endblock %}")
     own(tmp_path, "staff/amended.zh.j2", HEAD + "{% set a = 1 %}\n{% block lead %}{{ x|join }}{{ f() }}{% endblock %}")
     with pytest.raises(TemplatesWrong) as caught:
         Wordings(tmp_path)
@@ -169,6 +170,7 @@ def test_all_errors_of_all_templates_are_told_at_once(tmp_path: Path) -> None:
         "staff/amended.zh.j2: line 4: Assign is not part of the language of message templates",
         "staff/amended.zh.j2: line 5: there is no filter 'join'",
         "staff/amended.zh.j2: line 5: Call is not part of the language of message templates",
+        "staff/confirmed.en.j2: staff/confirmed: UndefinedError: 'nobody_knows_this' is undefined",
     ]
     with pytest.raises(TemplatesWrong, match="is no folder"):
         Wordings(tmp_path / "nowhere")

@@ -21,6 +21,12 @@ from services.notify.wording.sources import (
 from services.notify.wording.written import Audience, Language, WordingFailed, Written
 
 SUBJECT_CHARACTERS_MAX = 160
+_ALL: list[tuple[Audience, Purpose, Language]] = [
+    (audience, purpose, language)
+    for audience, purposes in PURPOSES.items()
+    for purpose in purposes
+    for language in LANGUAGES
+]
 _EMPTY_LINES = re.compile(r"\n{3,}")
 
 Content = AlertContent | SurveyContent
@@ -46,25 +52,19 @@ class Wordings:
         }
         for name, source in self._sources.items():
             errors += self._learned(name, source)
-        if not errors:
-            errors += [
-                error
-                for purposes in PURPOSES.values()
-                for purpose in purposes
-                for language in LANGUAGES
-                for error in self._tried(purpose, language)
-            ]
+        known = {error.partition(":")[0] for error in errors}
+        errors += [
+            error
+            for audience, purpose, language in _ALL
+            if known.isdisjoint(_files(audience, purpose, language))
+            for error in self._tried(purpose, language)
+        ]
         if errors:
             raise TemplatesWrong(errors)
 
     def templates(self) -> list[tuple[Audience, Purpose, Language, str]]:
         """Return what there is: audience, purpose, language and version of each."""
-        return [
-            (audience, purpose, language, self._version(audience, purpose, language))
-            for audience, purposes in PURPOSES.items()
-            for purpose in purposes
-            for language in LANGUAGES
-        ]
+        return [(*one, self._version(*one)) for one in _ALL]
 
     def write(self, purpose: Purpose, audience: Audience, language: Language, content: Content) -> Written:
         """Return a message in words; WordingFailed when content and audience do not fit or the template fails."""
@@ -131,9 +131,15 @@ class Wordings:
         return list(dict.fromkeys(errors))
 
     def _version(self, audience: Audience, purpose: Purpose, language: Language) -> str:
-        names = [f"{audience}/{purpose}.{language}.j2"]
-        names += [f"{audience}/layout.{language}.{form}.j2" for form in FORMS]
-        return version_of([self._sources[name] for name in names])
+        return version_of([self._sources[name] for name in _files(audience, purpose, language)])
+
+
+def _files(audience: Audience, purpose: Purpose, language: Language) -> list[str]:
+    """Return the names of the files that a message is made of."""
+    return [
+        f"{audience}/{purpose}.{language}.j2",
+        *(f"{audience}/layout.{language}.{form}.j2" for form in FORMS),
+    ]
 
 
 def _language(word: str) -> Language:
