@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -27,7 +26,7 @@ from shared.runtime import lifecycle
 from shared.runtime.platform import Embedded, embedded
 from shared.runtime.platform import create_topics as create_all_topics
 from shared.runtime.service import Service
-from shared.runtime.settings import SettingsWrong, TelemetrySettings
+from shared.runtime.settings import SettingsWrong, TelemetrySettings, read_some
 from shared.security.keys import KeyRing
 from shared.security.rights import RIGHTS
 
@@ -57,8 +56,12 @@ def run_version() -> str:
 
 def start_telemetry(log_level: str) -> None:
     """Write log lines, for eyes unless the environment asks for JSON, and send traces if it asks for them."""
-    values: dict[str, Any] = {"log_format": os.environ.get("TOCSIN_LOG_FORMAT", "console"), "log_level": log_level}
-    TelemetrySettings(**values).start(run_version())
+    wrong: list[str] = []
+    log_format = os.environ.get("TOCSIN_LOG_FORMAT", "console")
+    settings = read_some(TelemetrySettings, wrong, log_format=log_format, log_level=log_level)
+    if settings is None:
+        raise SettingsWrong(wrong)
+    settings.start(run_version())
 
 
 async def run_embedded(
@@ -88,23 +91,26 @@ async def run_embedded(
 
 
 def compose(data: Path, url: str, opened: Embedded) -> list[Service]:
-    """Compose all services on the files of a data folder; what the environment does not set is local."""
+    """Compose all services on the files of a data folder; what the environment does not set is local.
+
+    SettingsWrong names everything that is wrong with any of them.
+    """
     secret = os.environ.get("TOCSIN_LINK_SECRETS") or local_secret(data / "links.secret")
     public_url = os.environ.get("TOCSIN_PUBLIC_URL") or url
-    on = opened.databases
+    links = {"link_secrets": secret, "public_url": public_url}
+    wrong: list[str] = []
+    intake = read_some(services.intake.settings.IntakeSettings, wrong)
+    risk = read_some(services.risk.settings.RiskSettings, wrong)
+    notify = read_some(services.notify.settings.NotifySettings, wrong, **links)
+    feedback = read_some(services.feedback.settings.FeedbackSettings, wrong, **links)
+    if intake is None or risk is None or notify is None or feedback is None:
+        raise SettingsWrong(wrong)
+    on, platform = opened.databases, opened.platform
     return [
-        services.intake.app.build(services.intake.settings.IntakeSettings(), opened.platform, on["intake"]),
-        services.risk.app.build(services.risk.settings.RiskSettings(), opened.platform, on["risk"]),
-        services.notify.app.build(
-            services.notify.settings.NotifySettings(link_secrets=secret, public_url=public_url),
-            opened.platform,
-            on["notify"],
-        ),
-        services.feedback.app.build(
-            services.feedback.settings.FeedbackSettings(link_secrets=secret, public_url=public_url),
-            opened.platform,
-            on["feedback"],
-        ),
+        services.intake.app.build(intake, platform, on["intake"]),
+        services.risk.app.build(risk, platform, on["risk"]),
+        services.notify.app.build(notify, platform, on["notify"]),
+        services.feedback.app.build(feedback, platform, on["feedback"]),
     ]
 
 

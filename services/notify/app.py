@@ -69,7 +69,7 @@ def _means(settings: NotifySettings) -> tuple[Mapping[str, Sender], Wordings]:
     except TemplatesWrong as error:
         wrong += [f"TOCSIN_TEMPLATE_DIR: {one}" for one in error.errors]
     if wrong:
-        raise SettingsWrong("\n  ".join(["Settings are missing or wrong:", *wrong]))
+        raise SettingsWrong(wrong)
     return senders, wordings
 
 

@@ -1,7 +1,8 @@
 """Settings of a service process, read once from the environment (`TOCSIN_*`); all wrong ones are told at once."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -83,22 +84,27 @@ SecondT = TypeVar("SecondT", bound=BaseSettings)
 class SettingsWrong(Exception):
     """The environment does not hold usable settings; the message lists everything that is wrong."""
 
+    def __init__(self, wrong: Sequence[str]) -> None:
+        """`wrong`: one line for each variable; what several settings say alike is told once."""
+        super().__init__("\n  ".join(["Settings are missing or wrong:", *dict.fromkeys(wrong)]))
+
 
 def read_settings(kind: type[FirstT], other: type[SecondT]) -> tuple[FirstT, SecondT]:
     """Return both settings; SettingsWrong names every variable of either that is missing or wrong."""
     wrong: list[str] = []
-    first, second = _read(kind, wrong), _read(other, wrong)
+    first, second = read_some(kind, wrong), read_some(other, wrong)
     if first is None or second is None:
-        raise SettingsWrong("Settings are missing or wrong:\n" + "\n".join(wrong))
+        raise SettingsWrong(wrong)
     return first, second
 
 
-def _read(kind: type[FirstT], wrong: list[str]) -> FirstT | None:
+def read_some(kind: type[FirstT], wrong: list[str], **given: Any) -> FirstT | None:
+    """Return settings, in which `given` values stand before the environment's; None when `wrong` says why not."""
     try:
-        return kind()
+        return kind(**given)
     except ValidationError as error:
         wrong.extend(
-            f"  TOCSIN_{'_'.join(str(part) for part in one['loc']).upper()}: {one['msg']}" for one in error.errors()
+            f"TOCSIN_{'_'.join(str(part) for part in one['loc']).upper()}: {one['msg']}" for one in error.errors()
         )
         return None
 

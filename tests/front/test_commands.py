@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from shared.runtime.settings import SettingsWrong
 from tests.front.tapes import AUTO, write_auto, write_projects
 from tests.support.served import Served, served
 from tocsin.demo.tapes import demo_policy
+from tocsin.system import run_embedded
 
 __all__ = ["served"]
 
@@ -249,3 +251,14 @@ def test_templates_are_listed_and_previewed(served: Served, tmp_path: Path) -> N
     own.write_text("{# version: 2 #}{% include 'x' %}")
     refused = served.run("templates", "preview", "opened", "--file", own)
     assert (refused.code, "Include is not part of the language" in refused.err) == (1, True)
+
+
+async def test_everything_that_is_wrong_with_the_settings_of_any_service_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"GROUP_WINDOW_S": "-1", "GAUGE_SERIES": "many", "LINK_SECRETS": "short"}.items():
+        monkeypatch.setenv(f"TOCSIN_{name}", value)
+    with pytest.raises(SettingsWrong) as caught:
+        await run_embedded(tmp_path / "data", 1)
+    told = sorted(line.split(":")[0] for line in str(caught.value).splitlines()[1:])
+    assert told == ["  TOCSIN_GAUGE_SERIES", "  TOCSIN_GROUP_WINDOW_S", "  TOCSIN_LINK_SECRETS"]

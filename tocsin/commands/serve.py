@@ -37,14 +37,13 @@ def serve(
         start_telemetry,
     )  # imports every service; other commands must not wait for it
 
-    start_telemetry(log_level)
-
     async def started(url: str) -> None:
         err().print(f"tocsin serves {data} at [bold]{url}[/bold]; stop with Ctrl-C")
 
     # Clients' names and addresses come to be in there: a folder that is made here is its owner's only.
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        start_telemetry(log_level)
         uvloop.run(run_embedded(data, port, host, started))
     except (FolderInUse, SettingsWrong) as error:
         err().print(escape(str(error)), style="red")
