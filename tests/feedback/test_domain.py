@@ -11,7 +11,7 @@ from services.feedback.domain.answer import Answer, read_answer
 from services.feedback.domain.occasion import Invitation, Rules, Skipped, Standing, Times, decide, ready_on
 from services.feedback.domain.results import NOTHING, Sums
 from services.feedback.domain.texts import Wrong, shown_again, tidy, wrong_with
-from services.feedback.domain.verdict import Said, read_verdict, request_id
+from services.feedback.domain.verdict import Said, read_remark, read_verdict, request_id
 
 RULES = Rules(spacing_days=90, age_days=14, open_days=10, history=False)
 D = 738_000
@@ -152,3 +152,10 @@ def test_what_answers_come_to() -> None:
     assert (sums.csat, sums.csat_mean) == (0.75, 3.75)
     assert sums.nps == 25.0
     assert (NOTHING.response_rate, NOTHING.csat, NOTHING.csat_mean, NOTHING.nps) == (None, None, None, None)
+
+
+@pytest.mark.parametrize("text", ["", " \n\t", "\u200b\u200b", "\u200d \ufeff\u2028"])
+def test_what_cannot_be_seen_says_nothing(text: str) -> None:
+    assert read_remark({"text": [text]}) == {"text": Wrong.NOTHING}
+    assert read_answer({"text": [text]}) == {"": Wrong.NOTHING}
+    assert read_remark({"text": [f"{text}好"]}) == tidy(f"{text}好")

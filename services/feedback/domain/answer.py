@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from services.feedback.domain.texts import TEXT_LENGTH_MAX, Wrong, tidy, wrong_with
+from services.feedback.domain.texts import TEXT_LENGTH_MAX, Wrong, says_something, tidy, wrong_with
 
 CSAT = {str(number): number for number in range(1, 6)}
 NPS = {str(number): number for number in range(11)}
@@ -28,7 +28,7 @@ def read_answer(form: Mapping[str, Sequence[str]]) -> Answer | dict[str, Wrong]:
     text = tidy("\n".join(form.get("text", ())))
     if fault := wrong_with(text, TEXT_LENGTH_MAX):
         wrong["text"] = fault
-    if not wrong and csat is None and nps is None and not text:
+    if not wrong and csat is None and nps is None and not says_something(text):
         wrong[""] = Wrong.NOTHING
     return wrong or Answer(csat, nps, text)
 

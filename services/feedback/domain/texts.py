@@ -32,6 +32,11 @@ def shown_again(typed: str) -> str:
     return _CONTROL.sub(_REPLACEMENT, tidy(typed))
 
 
+def says_something(text: str) -> bool:
+    """Tell whether a text has anything that can be seen: blanks and characters without width say nothing."""
+    return any(character.isprintable() and not character.isspace() for character in text)
+
+
 def wrong_with(text: str, most: int) -> Wrong | None:
     """Return what is wrong with a tidy text of at most `most` characters."""
     if _CONTROL.search(text):

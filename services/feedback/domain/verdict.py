@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, get_args
 
-from services.feedback.domain.texts import COMMENT_LENGTH_MAX, TEXT_LENGTH_MAX, Wrong, tidy, wrong_with
+from services.feedback.domain.texts import COMMENT_LENGTH_MAX, TEXT_LENGTH_MAX, Wrong, says_something, tidy, wrong_with
 from shared.kernel.ids import hashed_id
 
 Word = Literal["true", "false", "unclear"]
@@ -44,5 +44,5 @@ def read_verdict(form: Mapping[str, Sequence[str]]) -> Said | dict[str, Wrong]:
 def read_remark(form: Mapping[str, Sequence[str]]) -> str | dict[str, Wrong]:
     """Return the remark that a form holds, or what is wrong with it."""
     text = tidy("\n".join(form.get("text", ())))
-    fault = wrong_with(text, TEXT_LENGTH_MAX) if text else Wrong.NOTHING
+    fault = wrong_with(text, TEXT_LENGTH_MAX) or (None if says_something(text) else Wrong.NOTHING)
     return {"text": fault} if fault else text
