@@ -275,7 +275,8 @@ def test_the_list_of_what_is_allowed_is_read_and_judged() -> None:
 @pytest.mark.parametrize(
     ("address", "public"),
     [("93.184.215.14", True), ("2606:4700::1111", True), ("64:ff9b::808:808", True), ("64:ff9b::7f00:1", False),
-     ("255.255.255.255", False), ("::", False), ("::ffff:8.8.8.8", True), ("ff02::1", False)],
+     ("255.255.255.255", False), ("::", False), ("::ffff:8.8.8.8", True), ("ff02::1", False),
+     ("64:ff9b:1::a00:1", False), ("fec0::1", False), ("::10.0.0.1", False), ("::ffff:0:10.0.0.1", False)],
 )  # fmt: skip
 def test_public_is_what_the_internet_reaches(address: str, public: bool) -> None:
     assert is_public(ip_address(address)) is public

@@ -13,6 +13,8 @@ from typing import NamedTuple
 Address = IPv4Address | IPv6Address
 
 _NAT64 = ip_network("64:ff9b::/96")
+_GLOBAL_UNICAST = ip_network("2000::/3")
+"""All that is given out of IPv6 (RFC 4291, 2.4): the rest holds old and local ways into networks like ours."""
 
 
 class AddressRefused(Exception):
@@ -55,6 +57,8 @@ def is_public(address: Address) -> bool:
         inside = _inside(address)
         if inside is not None:
             return is_public(inside)
+        if address not in _GLOBAL_UNICAST:
+            return False
     return address.is_global and not address.is_multicast
 
 
