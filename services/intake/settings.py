@@ -17,7 +17,7 @@ class IntakeSettings(BaseSettings):
     )
     max_batch_facts: int = Field(default=10_000, ge=1, le=100_000, description="Facts in one request at most")
     transaction_facts: int = Field(
-        default=2_000, ge=1, le=5_000, description="Facts of one request in one transaction at most"
+        default=1_000, ge=1, le=5_000, description="Facts of one request in one transaction at most"
     )
     latest_forecast_year: int = Field(
         default=2100, ge=2000, le=2199, description="A project forecast to complete after this year waits for a person"

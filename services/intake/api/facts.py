@@ -34,8 +34,6 @@ from shared.security.rights import requires
 
 ONE, BATCH, LINES = "application/cloudevents+json", "application/cloudevents-batch+json", "application/x-ndjson"
 _OUTCOMES = ("accepted", "repeated", "waiting", "quarantined", "refused", "conflict")
-_SLICE = 500
-"""Facts read before other tasks of the loop get a turn (D23)."""
 _decode_batch = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -169,14 +167,14 @@ async def _take_many(
     parts = [raw[start : start + size] for start in range(0, len(raw), size)] or [[]]
     outcomes: list[Outcome] = []
     for part in parts[:-1]:
-        read = await _read(front, part)
+        read = _read(front, part)
         async with front.database.transaction() as tx:
             told = await _accept(tx, front, read)
         front.bell.ring()
         _count(told)
         outcomes += told
         await asyncio.sleep(0)
-    read = await _read(front, parts[-1])
+    read = _read(front, parts[-1])
     last: list[Outcome] = []
 
     async def work(tx: Tx) -> Response:
@@ -188,14 +186,9 @@ async def _take_many(
     return response
 
 
-async def _read(front: Front, part: Sequence[bytes | msgspec.Raw]) -> list[IncomingFact | Refusal]:
+def _read(front: Front, part: Sequence[bytes | msgspec.Raw]) -> list[IncomingFact | Refusal]:
     now, bounds = front.clock.now(), front.desk.bounds
-    read: list[IncomingFact | Refusal] = []
-    for start in range(0, len(part), _SLICE):
-        if start:
-            await asyncio.sleep(0)
-        read += [read_event(one, now, bounds) for one in part[start : start + _SLICE]]
-    return read
+    return [read_event(one, now, bounds) for one in part]
 
 
 async def _accept(tx: Tx, front: Front, read: Sequence[IncomingFact | Refusal]) -> list[Outcome]:

@@ -1,6 +1,5 @@
 """What leaves intake: accepted facts and contacts by client, books and closes one copy per lane (D3, D8)."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -19,8 +18,6 @@ from shared.events.envelope import Envelope, to_headers
 from shared.kernel.ids import hashed_id
 
 SOURCE = "tocsin/intake"
-_SLICE = 500
-"""Facts passed on before other tasks of the loop get a turn (D23)."""
 
 
 async def pass_on(tx: Tx, desk: Desk, accepted: Sequence[tuple[IncomingFact, Accepted]]) -> None:
@@ -47,8 +44,6 @@ async def pass_on(tx: Tx, desk: Desk, accepted: Sequence[tuple[IncomingFact, Acc
         )
         key = f"{reading.book}/{client}"
         rows.append(OutboxRow(fact.event_id, Topic.INTAKE, desk.lane(key), key, to_headers(envelope), fact.body))
-        if len(rows) % _SLICE == 0:
-            await asyncio.sleep(0)
     await outbox.put(tx, desk.house, rows)
 
 
