@@ -40,7 +40,7 @@ class LoanView(msgspec.Struct, frozen=True, kw_only=True):
     restructured: bool
     """In the twelve months after a restructuring."""
     standing: Standing
-    """After the month ends up to this day."""
+    """After the month ends up to this day; a loan that is charged off is in default at once."""
     started: date | None
     ended: date | None
     instalments: list[InstalmentView]
@@ -68,11 +68,17 @@ def view_of(state: LoanState, terms: BookTerms, as_of: Day) -> LoanView:
         next_due=_date(schedule.due_at(due_by_now) if active else None),
         maturity=_date(schedule.dues[-1] if schedule.dues else None),
         restructured=restructured,
-        standing=rolled(state, as_of + 1, terms).standing,
+        standing=_standing(state, terms, as_of),
         started=_date(state.start_day or None),
         ended=_date(state.end_day or None),
         instalments=_instalments(state),
     )
+
+
+def _standing(state: LoanState, terms: BookTerms, as_of: Day) -> Standing:
+    if state.status is Status.CHARGED_OFF:
+        return Standing.DEFAULTED
+    return rolled(state, as_of + 1, terms).standing
 
 
 def _instalments(state: LoanState) -> list[InstalmentView]:
