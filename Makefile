@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 # Every start would compile everything anew where the environment forbids to keep compiled code.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo serve up down test check format docs bench clean
+.PHONY: help install demo serve up down test check format docs simulate bench clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,11 @@ format: $(INSTALLED) ## Format the code
 
 docs: $(INSTALLED) ## Write the generated pages and documents anew
 	@$(BIN)/python -m tests.support.pages
+
+simulate: export SEEDS ?= 100
+simulate: export FROM ?= 1
+simulate: $(INSTALLED) ## Disturb SEEDS simulated systems, numbered on from FROM: each must end as if nothing had happened
+	@$(BIN)/pytest -q -n 2 --dist load tests/acceptance/test_simulator.py
 
 bench: $(INSTALLED) ## Measure; prints a table and writes benchmarks/results.json
 	@$(BIN)/python -m benchmarks
