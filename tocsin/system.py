@@ -123,13 +123,17 @@ def local_secret(path: Path) -> str:
 
 
 def leave_profile(data: Path, url: str, keys: KeyRing) -> None:
-    """Write `profile.json`: the address, and the local key with all rights, made once per data folder (D24)."""
+    """Write `profile.json`: the address, and the local key with all rights, made once per data folder (D24), and anew
+    when a newer version has rights that it lacks."""
     path = data / PROFILE
     secret = ""
     if path.exists():
         secret = msgspec.json.decode(path.read_bytes(), type=dict[str, str]).get("key", "")
-    if not secret or keys.find(secret) is None:
+    key = keys.find(secret)
+    if key is None or not RIGHTS.keys() <= set(key.rights):
         _, secret = keys.add(_LOCAL_KEY, RIGHTS, SystemClock().now().isoformat())
+        if key is not None:
+            keys.revoke(key.id)
     path.touch(mode=0o600)
     path.write_bytes(msgspec.json.format(msgspec.json.encode({"url": url, "key": secret})) + b"\n")
 
