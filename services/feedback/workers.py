@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 from sqlalchemy.exc import DBAPIError
 
@@ -11,7 +10,8 @@ from services.feedback.handlers.inviting import decide_due
 from services.feedback.store.tables import HOUSE
 from shared.db import idempotency
 from shared.db.port import Database, DatabaseUnavailable, Tx
-from shared.runtime.bell import Bell
+from shared.runtime.backoff import rest
+from shared.runtime.bell import Bell, rung_at_stop
 from shared.runtime.service import Worker
 from shared.telemetry import logger
 
@@ -30,15 +30,10 @@ class Inviter:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Invite until `stop`."""
-        stopping = asyncio.create_task(_ring_at(stop, self._bell), name="feedback-inviter-stop")
-        try:
+        async with rung_at_stop(self._bell, stop):
             while not stop.is_set():
                 await _or_wait(stop, self.invite_all)
                 await self._bell.wait(self._poll_s)
-        finally:
-            stopping.cancel()
-            with suppress(asyncio.CancelledError):
-                await stopping
 
     async def invite_all(self) -> int:
         """Decide on everything that is due, unless another process does; return how many occasions that were."""
@@ -65,9 +60,7 @@ class Housekeeping:
         """Run until `stop`."""
         while not stop.is_set():
             await _or_wait(stop, self._prune)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_PRUNE_EVERY_S):
-                    await stop.wait()
+            await rest(stop, _PRUNE_EVERY_S)
 
     async def _prune(self) -> None:
         async with self._database.transaction() as tx:
@@ -87,14 +80,7 @@ async def _or_wait(stop: asyncio.Event, work: Callable[[], Awaitable[object]]) -
             return
         except (DatabaseUnavailable, DBAPIError) as error:
             _log.info("feedback_waits", reason=type(error).__name__)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_RETRY_S):
-                    await stop.wait()
-
-
-async def _ring_at(stop: asyncio.Event, bell: Bell) -> None:
-    await stop.wait()
-    bell.ring()
+            await rest(stop, _RETRY_S)
 
 
 def workers(database: Database, desk: Desk, bell: Bell, relay: Bell, poll_s: float) -> tuple[Worker, ...]:

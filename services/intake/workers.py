@@ -13,6 +13,7 @@ from services.intake.store import quarantine
 from shared.clock import Clock
 from shared.db import idempotency
 from shared.db.port import Database, DatabaseUnavailable, Tx
+from shared.runtime.backoff import rest
 from shared.telemetry import logger
 
 _RETRY_S = 1.0
@@ -40,9 +41,7 @@ class Housekeeping:
                 # Not there yet, or not migrated yet: start order does not matter.
                 _log.info("housekeeping_waits", reason=type(error).__name__)
                 pause_s = _RETRY_S
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause_s):
-                    await stop.wait()
+            await rest(stop, pause_s)
 
     async def tick(self, tx: Tx) -> int:
         """Do what is due; return how many keys went."""
@@ -63,9 +62,7 @@ class Measuring:
             with suppress(DatabaseUnavailable, DBAPIError):
                 async with self._database.read() as tx:
                     await self.tick(tx)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_MEASURE_EVERY_S):
-                    await stop.wait()
+            await rest(stop, _MEASURE_EVERY_S)
 
     async def tick(self, tx: Tx) -> None:
         """Set the gauges."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import timedelta
 from time import perf_counter
 
@@ -27,8 +26,8 @@ from shared.clock import Clock
 from shared.db import idempotency
 from shared.db.port import Database, DatabaseUnavailable
 from shared.kernel.ids import jitter
-from shared.runtime.backoff import Backoff
-from shared.runtime.bell import Bell
+from shared.runtime.backoff import Backoff, rest
+from shared.runtime.bell import Bell, rung_at_stop
 from shared.runtime.crashpoint import crash_point
 from shared.runtime.service import Limits, Worker
 from shared.telemetry import logger, span
@@ -52,16 +51,17 @@ class ComposerLoop:
     async def run(self, stop: asyncio.Event) -> None:
         """Compose until `stop`; passing faults are tried again."""
         backoff = Backoff(Limits())
-        while not stop.is_set():
-            try:
-                await self.compose_all(stop)
-                await self.measure()
-            except _PASSING as error:
-                _log.warning("compose_waits", reason=str(error))
-                await backoff.pause(stop)
-                continue
-            backoff.reset()
-            await _bell_or_stop(self._bell, stop, self._desk.settings.notify_poll_s)
+        async with rung_at_stop(self._bell, stop):
+            while not stop.is_set():
+                try:
+                    await self.compose_all(stop)
+                    await self.measure()
+                except _PASSING as error:
+                    _log.warning("compose_waits", reason=str(error))
+                    await backoff.pause(stop)
+                    continue
+                backoff.reset()
+                await self._bell.wait(self._desk.settings.notify_poll_s)
 
     async def compose_all(self, stop: asyncio.Event | None = None) -> int:
         """Compose what is due, as far as no other process does; return the number of messages."""
@@ -120,7 +120,7 @@ class SenderLoop:
         """Send until `stop`; what is under way then is finished first."""
         backoff = Backoff(Limits())
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with rung_at_stop(self._bell, stop), asyncio.TaskGroup() as tasks:
                 while not stop.is_set():
                     try:
                         leases = await self._take()
@@ -134,7 +134,7 @@ class SenderLoop:
                         self._running.add(task)
                         task.add_done_callback(self._done)
                     if not leases:
-                        await _bell_or_stop(self._bell, stop, self._desk.settings.notify_poll_s)
+                        await self._bell.wait(self._desk.settings.notify_poll_s)
         finally:
             await self._sender.close()
 
@@ -240,9 +240,7 @@ class Housekeeping:
                 _log.info("housekeeping_waits", reason=type(error).__name__)
                 await backoff.pause(stop)
                 continue
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_PRUNE_EVERY_S):
-                    await stop.wait()
+            await rest(stop, _PRUNE_EVERY_S)
 
     async def provision(self) -> None:
         """Bring people, teams, endpoints and routes to what the file says; a wrong file changes nothing and is told."""
@@ -280,16 +278,6 @@ class Housekeeping:
         if Channel.EMAIL in self._desk.channels:
             async with self._database.transaction() as tx:
                 await notices.release_for(tx, NoticeReason.NO_MAIL_SERVER, tx.now)
-
-
-async def _bell_or_stop(bell: Bell, stop: asyncio.Event, timeout_s: float) -> None:
-    """Wait for a ring, at most so long; a stop cuts it short."""
-    ringing = asyncio.ensure_future(bell.wait(timeout_s))
-    stopping = asyncio.ensure_future(stop.wait())
-    _, pending = await asyncio.wait({ringing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        task.cancel()
-    await asyncio.gather(*pending, return_exceptions=True)
 
 
 def make_workers(

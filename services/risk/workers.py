@@ -17,8 +17,8 @@ from shared.clock import Clock
 from shared.db import idempotency
 from shared.db.port import Database, DatabaseUnavailable
 from shared.log.lanes import lane_of
-from shared.runtime.backoff import Backoff
-from shared.runtime.bell import Bell
+from shared.runtime.backoff import Backoff, rest
+from shared.runtime.bell import Bell, rung_at_stop
 from shared.runtime.crashpoint import crash_point
 from shared.runtime.service import Limits, Worker
 from shared.telemetry import logger
@@ -45,27 +45,26 @@ class EvaluatorLoop:
         """Evaluate until `stop`; passing faults are tried again, others stop the process."""
         backoff = Backoff(Limits())
         listening = asyncio.create_task(self._listen(), name="evaluator-listen")
-        stopping = asyncio.create_task(_ring_at(stop, self._bell), name="evaluator-stop")
         try:
-            while not stop.is_set():
-                try:
-                    busy = await self.evaluate_all()
-                except (DatabaseUnavailable, Fenced) as error:
-                    # A snapshot that lost a race, or a database that is away: nothing was written, look again.
-                    metrics.EVALUATION_RETRIES.inc()
-                    _log.warning("evaluation_retried", reason=str(error))
-                    await backoff.pause(stop)
-                    continue
-                backoff.reset()
-                if not busy:
-                    await self._bell.wait(self._poll_s)
-                # An evaluation costs the same for one fact and for a hundred: let those of a moment come together.
-                await asyncio.sleep(_LINGER_S)
+            async with rung_at_stop(self._bell, stop):
+                while not stop.is_set():
+                    try:
+                        busy = await self.evaluate_all()
+                    except (DatabaseUnavailable, Fenced) as error:
+                        # A snapshot that lost a race, or a database that is away: nothing was written, look again.
+                        metrics.EVALUATION_RETRIES.inc()
+                        _log.warning("evaluation_retried", reason=str(error))
+                        await backoff.pause(stop)
+                        continue
+                    backoff.reset()
+                    if not busy:
+                        await self._bell.wait(self._poll_s)
+                    # An evaluation costs the same for one fact and for a hundred: let those of a moment come together.
+                    await asyncio.sleep(_LINGER_S)
         finally:
-            for task in (listening, stopping):
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening
 
     async def evaluate_all(self) -> bool:
         """Evaluate every owned book that has marks; tell whether there was any."""
@@ -109,11 +108,6 @@ class EvaluatorLoop:
                 await asyncio.sleep(self._poll_s)
 
 
-async def _ring_at(stop: asyncio.Event, bell: Bell) -> None:
-    await stop.wait()
-    bell.ring()
-
-
 def evaluator(database: Database, scope: Scope, bell: Bell, wake_relay: Bell, poll_s: float, moved: set[str]) -> Worker:
     """Return the worker that evaluates the books of this process."""
     return Worker("evaluator", EvaluatorLoop(database, scope, bell, wake_relay, poll_s, moved).run)
@@ -134,9 +128,7 @@ class GaugeLoop:
         while not stop.is_set():
             with suppress(DatabaseUnavailable, OperationalError, ProgrammingError):
                 await self.refresh()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_GAUGES_EVERY_S):
-                    await stop.wait()
+            await rest(stop, _GAUGES_EVERY_S)
 
     async def refresh(self) -> None:
         """Read what has changed: which books are this process's, and those of them that were evaluated."""
@@ -196,9 +188,7 @@ class Housekeeping:
             except (DatabaseUnavailable, OperationalError, ProgrammingError) as error:
                 _log.info("housekeeping_waits", reason=type(error).__name__)
                 pause_s = _RETRY_S
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause_s):
-                    await stop.wait()
+            await rest(stop, pause_s)
 
 
 def housekeeping(database: Database, clock: Clock) -> Worker:

@@ -1,6 +1,7 @@
 """Waiting between tries: doubling, jittered, bounded, and cut short by a stop."""
 
 import asyncio
+from contextlib import suppress
 
 from shared.kernel.ids import jitter
 from shared.runtime.service import Limits
@@ -22,8 +23,11 @@ class Backoff:
         """Wait for a delay drawn between half and all of the current one, or until `stop`."""
         delay_s = self._delay_s * (0.5 + jitter() / 2)
         self._delay_s = min(self._delay_s * 2, self._limits.retry_delay_max_s)
-        try:
-            async with asyncio.timeout(delay_s):
-                await stop.wait()
-        except TimeoutError:
-            return
+        await rest(stop, delay_s)
+
+
+async def rest(stop: asyncio.Event, delay_s: float) -> None:
+    """Wait so long, or until `stop`."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(delay_s):
+            await stop.wait()

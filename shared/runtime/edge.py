@@ -2,7 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
@@ -25,6 +26,10 @@ CURSOR_PATTERN = r"^[A-Za-z0-9_-]*$"
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:/-]{0,64}$")]
 """What cursors are made of: a forged one can name a place that is not there, and do no harm."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LATEST_US = (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 Limit = Annotated[int, Query(ge=1, le=500, description="Items on a page")]
 CursorText = Annotated[
@@ -105,6 +110,25 @@ def place_of(cursor: str | None, kind: type[T], start: T) -> T:
         return msgspec.msgpack.decode(base64.b64decode(padded, b"-_", validate=True), type=kind)
     except (msgspec.MsgspecError, binascii.Error, UnicodeError):
         raise invalid("cursor", "is not the `next` of a page") from None
+
+
+def page_of(found: Sequence[T], limit: int, cursor: Callable[[T], str]) -> tuple[Sequence[T], str | None]:
+    """Return the items of a page and its `next`; `found` was asked for with one more than the page takes."""
+    if len(found) <= limit:
+        return found, None
+    return found[:limit], cursor(found[limit - 1])
+
+
+def cursor_at(at: datetime, name: str) -> str:
+    """Return the cursor of a place (moment, id), exact to the microsecond: many rows may share a moment."""
+    return cursor_of((at - _EPOCH) // _MICROSECOND, name)
+
+
+def moment_place(cursor: str | None, start: tuple[int, str] = (0, "")) -> tuple[datetime, str]:
+    """Return the place (moment, id) that a cursor names, `start` (microseconds since 1970, id) without one; Problem
+    422 when it is none of ours. A forged one names no later moment than there is."""
+    at_us, name = place_of(cursor, tuple[Number, Name], start)
+    return _EPOCH + min(at_us, _LATEST_US) * _MICROSECOND, name
 
 
 def invalid(pointer: str, detail: str) -> Problem:

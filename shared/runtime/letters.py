@@ -33,6 +33,7 @@ from shared.runtime.edge import (
     cursor_of,
     missing,
     once,
+    page_of,
     place_of,
 )
 from shared.runtime.service import Batch, Subscription
@@ -123,10 +124,8 @@ def _add_list(router: APIRouter, desk: LetterDesk) -> None:
         after = place_of(cursor, tuple[Number, Name], (0, ""))
         async with desk.database.read() as tx:
             found = await letters.letters_after(tx, desk.morgue.table, book, state, after, limit + 1)
-        following = None
-        if len(found) > limit:
-            following = cursor_of(found[limit - 1].at, found[limit - 1].id)
-        return LetterPage(items=[_shown(letter) for letter in found[:limit]], next=following)
+        page, following = page_of(found, limit, lambda last: cursor_of(last.at, last.id))
+        return LetterPage(items=[_shown(letter) for letter in page], next=following)
 
 
 def _add_retry(router: APIRouter, desk: LetterDesk) -> None:

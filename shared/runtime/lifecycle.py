@@ -18,6 +18,7 @@ from shared.db import migrate
 from shared.db.port import DatabaseUnavailable
 from shared.log.port import LogUnavailable
 from shared.runtime import metrics
+from shared.runtime.backoff import rest
 from shared.runtime.consume import Consumer
 from shared.runtime.health import Health
 from shared.runtime.http import make_app
@@ -166,20 +167,14 @@ async def _measure(
             with contextlib.suppress(LogUnavailable):
                 await consumer.measure_lag(platform.clock.now())
                 await consumer.report_positions()
-        await _pause(_MEASURE_EVERY_S, stop)
+        await rest(stop, _MEASURE_EVERY_S)
 
 
 async def _measure_readiness(health: Health, stop: asyncio.Event) -> None:
     while not stop.is_set():
         for label, ready in (await health.components()).items():
             metrics.READY.labels(*label).set(ready)
-        await _pause(_ASK_EVERY_S, stop)
-
-
-async def _pause(delay_s: float, stop: asyncio.Event) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(delay_s):
-            await stop.wait()
+        await rest(stop, _ASK_EVERY_S)
 
 
 def _tune_garbage_collection() -> None:

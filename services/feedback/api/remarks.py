@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.feedback.api.edge import ID_PATTERN, AnyBook, Front, cursor_at, moment_after
+from services.feedback.api.edge import ID_PATTERN, AnyBook, Front
 from services.feedback.api.verdicts import unknown_alert
 from services.feedback.domain.texts import TEXT_LENGTH_MAX
 from services.feedback.handlers.remarks import About, Author, Kind, leave_remark
@@ -22,8 +22,11 @@ from shared.runtime.edge import (
     CursorText,
     IdempotencyKey,
     Limit,
+    cursor_at,
     missing,
+    moment_place,
     once,
+    page_of,
 )
 from shared.security.rights import requires
 
@@ -87,11 +90,9 @@ def _add_list(router: APIRouter, front: Front) -> None:
         """List remarks, oldest first."""
         wanted = Wanted(book, kind, subject, author, by)
         async with front.database.read() as tx:
-            found = await remarks.find_remarks(tx, wanted, moment_after(cursor), limit + 1)
-        following = None
-        if len(found) > limit:
-            following = cursor_at(found[limit - 1].at, found[limit - 1].id)
-        return RemarkPage(items=[_shown(row) for row in found[:limit]], next=following)
+            found = await remarks.find_remarks(tx, wanted, moment_place(cursor), limit + 1)
+        page, following = page_of(found, limit, lambda last: cursor_at(last.at, last.id))
+        return RemarkPage(items=[_shown(row) for row in page], next=following)
 
 
 def _add_leave(router: APIRouter, front: Front) -> None:

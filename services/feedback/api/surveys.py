@@ -23,6 +23,7 @@ from shared.runtime.edge import (
     cursor_of,
     invalid,
     missing,
+    page_of,
     place_of,
 )
 from shared.security.rights import requires
@@ -112,10 +113,8 @@ def _add_list(router: APIRouter, front: Front) -> None:
         after = place_of(cursor, tuple[Number, Name], (0, ""))
         async with front.database.read() as tx:
             found = await surveys.find_surveys(tx, wanted, after, limit + 1)
-        following = None
-        if len(found) > limit:
-            following = cursor_of(found[limit - 1].value_date, found[limit - 1].id)
-        return SurveyPage(items=[SurveyShown(**_fields(row)) for row in found[:limit]], next=following)
+        page, following = page_of(found, limit, lambda last: cursor_of(last.value_date, last.id))
+        return SurveyPage(items=[SurveyShown(**_fields(row)) for row in page], next=following)
 
 
 def _add_one(router: APIRouter, front: Front) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.feedback.api.edge import HASH_PATTERN, AlertPath, AnyBook, Front, cursor_at, moment_after
+from services.feedback.api.edge import HASH_PATTERN, AlertPath, AnyBook, Front
 from services.feedback.domain.texts import COMMENT_LENGTH_MAX
 from services.feedback.domain.verdict import Outcome, Said, Word
 from services.feedback.handlers.verdicts import give_verdict
@@ -22,7 +22,10 @@ from shared.runtime.edge import (
     CursorText,
     IdempotencyKey,
     Limit,
+    cursor_at,
+    moment_place,
     once,
+    page_of,
 )
 from shared.security.rights import requires
 
@@ -102,12 +105,9 @@ def _add_list(router: APIRouter, front: Front) -> None:
         """List verdicts, also those that were followed by others of the same person, oldest first."""
         wanted = Wanted(book, alert, by, verdict, decision, indicator)
         async with front.database.read() as tx:
-            found = await alerts.find_verdicts(tx, wanted, moment_after(cursor), limit + 1)
-        following = None
-        if len(found) > limit:
-            last = found[limit - 1][0]
-            following = cursor_at(last.given_at, last.request)
-        return VerdictPage(items=[verdict_shown(*one) for one in found[:limit]], next=following)
+            found = await alerts.find_verdicts(tx, wanted, moment_place(cursor), limit + 1)
+        page, following = page_of(found, limit, lambda last: cursor_at(last[0].given_at, last[0].request))
+        return VerdictPage(items=[verdict_shown(*one) for one in page], next=following)
 
 
 def _add_give(router: APIRouter, front: Front) -> None:

@@ -28,6 +28,7 @@ from shared.runtime.edge import (
     cursor_of,
     missing,
     once,
+    page_of,
     place_of,
 )
 from shared.security.rights import requires
@@ -168,8 +169,8 @@ def _add_reads(router: APIRouter, front: Front, kind: _Kind) -> None:
         (after,) = place_of(cursor, tuple[Name], ("",))
         async with front.database.read() as tx:
             found = await directory.entries_of(tx, kind.name, after, limit + 1)
-        following = cursor_of(found[limit - 1].id) if len(found) > limit else None
-        return {"items": [_shown(kind, entry) for entry in found[:limit]], "next": following}
+        page, following = page_of(found, limit, lambda last: cursor_of(last.id))
+        return {"items": [_shown(kind, entry) for entry in page], "next": following}
 
     @router.get(
         f"/{kind.path}/{{id}}",

@@ -1,7 +1,6 @@
 """What all routes of notify work with, and the parameters that several of them take."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Header, Path
@@ -19,8 +18,6 @@ from shared.runtime.service import Platform
 from shared.security.links import Links
 
 HASH_PATTERN = r"^[0-9a-f]{32}$"
-_LAST_US = 253_402_300_799_000_000
-"""The end of the year 9999: a forged cursor names no later moment."""
 
 EntryId = Annotated[str, Path(alias="id", pattern=ID_PATTERN, description="Id of the entry")]
 HashId = Annotated[str, Path(alias="id", pattern=HASH_PATTERN, description="32 hexadecimal digits")]
@@ -58,14 +55,3 @@ class By(BaseModel):
 
     by: str = Field(pattern=NAME_PATTERN, description="Id of the person, no name")
     comment: str = Field(default="", max_length=1_000, pattern=TEXT_PATTERN)
-
-
-def micros_of(moment: datetime) -> int:
-    """Return a moment as a cursor has it."""
-    return int(moment.timestamp() * 1_000_000)
-
-
-def moment_of(micros: int) -> datetime:
-    """Return the moment that a cursor names."""
-    seconds, rest = divmod(min(micros, _LAST_US), 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.notify.api.edge import HASH_PATTERN, Front, micros_of, moment_of
+from services.notify.api.edge import HASH_PATTERN, Front
 from services.notify.api.messages import LAST
 from services.notify.api.shapes import InboxItem, InboxPage
 from services.notify.domain.delivery import Purpose
@@ -25,12 +25,11 @@ from shared.runtime.edge import (
     CursorText,
     IdempotencyKey,
     Limit,
-    Name,
-    Number,
-    cursor_of,
+    cursor_at,
     missing,
+    moment_place,
     once,
-    place_of,
+    page_of,
 )
 from shared.security.rights import requires
 
@@ -70,15 +69,13 @@ def add_routes(router: APIRouter, front: Front) -> None:
     @router.get("/inbox/{person}", tags=["inbox"], dependencies=[requires("messages:read")], responses=READS)
     async def list_inbox(person: PersonPath, cursor: CursorText = None, limit: Limit = 100) -> InboxPage:
         """List what a person was told in the inbox, the newest first, with the links made for that person."""
-        before, name = place_of(cursor, tuple[Number, Name], LAST)
+        before = moment_place(cursor, LAST)
         wanted = Wanted(state=MessageState.SENT, channel=Channel.INBOX, recipient=person)
         async with front.database.read() as tx:
-            found = await messages.messages_before(tx, wanted, (moment_of(before), name), limit + 1)
+            found = await messages.messages_before(tx, wanted, before, limit + 1)
             told = await notices.notices_of_messages(tx, [row.id for row in found])
-        following = None
-        if len(found) > limit:
-            following = cursor_of(micros_of(found[limit - 1].created_at), found[limit - 1].id)
-        return InboxPage(items=[_item(row, told.get(row.id, [])) for row in found[:limit]], next=following)
+        page, following = page_of(found, limit, lambda last: cursor_at(last.created_at, last.id))
+        return InboxPage(items=[_item(row, told.get(row.id, [])) for row in page], next=following)
 
     @router.post(
         "/inbox/{person}/{message}/acknowledgements",

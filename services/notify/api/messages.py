@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Request, Response
 
-from services.notify.api.edge import HASH_PATTERN, By, Front, HashId, micros_of, moment_of
+from services.notify.api.edge import HASH_PATTERN, By, Front, HashId
 from services.notify.api.shapes import (
     HeldPage,
     MessagePage,
@@ -31,12 +31,11 @@ from shared.runtime.edge import (
     CursorText,
     IdempotencyKey,
     Limit,
-    Name,
-    Number,
-    cursor_of,
+    cursor_at,
     missing,
+    moment_place,
     once,
-    place_of,
+    page_of,
 )
 from shared.security.rights import requires
 
@@ -66,14 +65,12 @@ def _add_reads(router: APIRouter, front: Front) -> None:
         limit: Limit = 100,
     ) -> MessagePage:
         """List messages, the newest first."""
-        before, name = place_of(cursor, tuple[Number, Name], LAST)
+        before = moment_place(cursor, LAST)
         wanted = Wanted(state, channel, purpose, audience, recipient)
         async with front.database.read() as tx:
-            found = await messages.messages_before(tx, wanted, (moment_of(before), name), limit + 1, alert)
-        following = None
-        if len(found) > limit:
-            following = cursor_of(micros_of(found[limit - 1].created_at), found[limit - 1].id)
-        return MessagePage(items=[MessageShown(**message_fields(row)) for row in found[:limit]], next=following)
+            found = await messages.messages_before(tx, wanted, before, limit + 1, alert)
+        page, following = page_of(found, limit, lambda last: cursor_at(last.created_at, last.id))
+        return MessagePage(items=[MessageShown(**message_fields(row)) for row in page], next=following)
 
     @router.get("/messages/{id}", tags=["messages"], dependencies=[requires("messages:read")], responses=READS_ONE)
     async def get_message(message: HashId) -> MessageTold:
@@ -100,13 +97,11 @@ def _add_held(router: APIRouter, front: Front) -> None:
     ) -> HeldPage:
         """List what was not told at once: it waits for working hours, is held for a client's address or consent until
         `due_at`, or was dropped, each with its reason. The oldest first."""
-        after, name = place_of(cursor, tuple[Number, Name], (0, ""))
+        after = moment_place(cursor)
         async with front.database.read() as tx:
-            found = await notices.held_back(tx, (moment_of(after), name), limit + 1, state, reason)
-        following = None
-        if len(found) > limit:
-            following = cursor_of(micros_of(found[limit - 1].created_at), found[limit - 1].id)
-        return HeldPage(items=[notice_shown(row) for row in found[:limit]], next=following)
+            found = await notices.held_back(tx, after, limit + 1, state, reason)
+        page, following = page_of(found, limit, lambda last: cursor_at(last.created_at, last.id))
+        return HeldPage(items=[notice_shown(row) for row in page], next=following)
 
 
 def _add_resend(router: APIRouter, front: Front) -> None:

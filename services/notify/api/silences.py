@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from services.notify.api.edge import Front, HashId, micros_of, moment_of
+from services.notify.api.edge import Front, HashId
 from services.notify.domain.silences import Silence, SilenceMatch
 from services.notify.handlers.silencing import end_silence, start_silence
 from services.notify.store import silences
@@ -20,13 +20,12 @@ from shared.runtime.edge import (
     CursorText,
     IdempotencyKey,
     Limit,
-    Name,
-    Number,
-    cursor_of,
+    cursor_at,
     invalid,
     missing,
+    moment_place,
     once,
-    place_of,
+    page_of,
 )
 from shared.security.rights import requires
 
@@ -84,14 +83,12 @@ def add_routes(router: APIRouter, front: Front) -> None:
         limit: Limit = 100,
     ) -> SilencePage:
         """List silences that hold or will, by when they end."""
-        after, name = place_of(cursor, tuple[Number, Name], (0, ""))
+        after = moment_place(cursor)
         async with front.database.read() as tx:
             ending_after = None if over else tx.now
-            found = await silences.silences_after(tx, (moment_of(after), name), limit + 1, ending_after)
-        following = None
-        if len(found) > limit:
-            following = cursor_of(micros_of(found[limit - 1].ends_at), found[limit - 1].id)
-        return SilencePage(items=[_shown(one) for one in found[:limit]], next=following)
+            found = await silences.silences_after(tx, after, limit + 1, ending_after)
+        page, following = page_of(found, limit, lambda last: cursor_at(last.ends_at, last.id))
+        return SilencePage(items=[_shown(one) for one in page], next=following)
 
     @router.post(
         "/silences",

@@ -42,6 +42,7 @@ from shared.runtime.edge import (
     cursor_of,
     missing,
     once,
+    page_of,
     place_of,
 )
 from shared.security.rights import requires
@@ -97,10 +98,8 @@ def _add_list(router: APIRouter, front: Front) -> None:
                 found = await alerts.alerts_now(tx, wanted, after, limit + 1)
             else:
                 found = await _then(tx, wanted, after, limit + 1, (day_asked(as_of), known_at_us(known_at)))
-        following = None
-        if len(found) > limit:
-            following = cursor_of(found[limit - 1].as_of, found[limit - 1].id)
-        items = [alert_shown(decode_kept(seen.body), seen.verdict) for seen in found[:limit]]
+        page, following = page_of(found, limit, lambda last: cursor_of(last.as_of, last.id))
+        items = [alert_shown(decode_kept(seen.body), seen.verdict) for seen in page]
         return AlertPage(items=items, next=following)
 
 

@@ -17,7 +17,7 @@ from shared.db.port import Tx
 from shared.events.base import Topic
 from shared.events.envelope import start_of
 from shared.kernel.days import Day, date_of
-from shared.runtime.edge import READS, READS_ONE, CursorText, Limit, Name, cursor_of, missing, place_of
+from shared.runtime.edge import READS, READS_ONE, CursorText, Limit, Name, cursor_of, missing, page_of, place_of
 from shared.security.rights import requires
 
 _GROUP = "risk"
@@ -81,12 +81,12 @@ def _add_lists(router: APIRouter, front: Front) -> None:
         (after,) = place_of(cursor, tuple[Name], ("",))
         async with front.database.read() as tx:
             found = await books.all_books(tx, after, limit + 1)
+        page, following = page_of(found, limit, lambda last: cursor_of(last.terms.book))
         shown = [
             _shown(book)
-            for book in found[:limit]
+            for book in page
             if _known_from_us(book) <= known_at_us(known_at) and book.terms.first_day <= day_asked(as_of)
         ]
-        following = cursor_of(found[limit - 1].terms.book) if len(found) > limit else None
         return BookPage(items=shown, next=following)
 
     @router.get("/books/{book}", tags=["books"], dependencies=[requires("risk:read")], responses=READS_ONE)

@@ -27,6 +27,7 @@ from shared.runtime.edge import (
     cursor_of,
     missing,
     once,
+    page_of,
     place_of,
 )
 from shared.security.rights import requires
@@ -137,8 +138,8 @@ def _add_reads(router: APIRouter, front: Front) -> None:
         (after,) = place_of(cursor, tuple[Name], ("",))
         async with front.database.read() as tx:
             found = await policies.latest_policies(tx, after, limit + 1, day_asked(as_of), known_at_us(known_at))
-        following = cursor_of(found[limit - 1].version.policy.name) if len(found) > limit else None
-        return PolicyPage(items=[_shown(applied) for applied in found[:limit]], next=following)
+        page, following = page_of(found, limit, lambda last: cursor_of(last.version.policy.name))
+        return PolicyPage(items=[_shown(applied) for applied in page], next=following)
 
     @router.get("/policies/{name}", tags=["policies"], dependencies=[requires("policies:read")], responses=READS_ONE)
     async def get_policy(name: PolicyName, as_of: AsOf = None, known_at: KnownAt = None) -> PolicyTold:

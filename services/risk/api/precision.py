@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from services.risk.api.edge import AnyBook, Front
 from services.risk.store import requests
 from services.risk.store.requests import RuleKey, Tally
-from shared.runtime.edge import NAME_PATTERN, READS, CursorText, Limit, Name, Number, cursor_of, place_of
+from shared.runtime.edge import NAME_PATTERN, READS, CursorText, Limit, Name, Number, cursor_of, page_of, place_of
 from shared.security.rights import requires
 
 
@@ -50,8 +50,8 @@ def add_routes(router: APIRouter, front: Front) -> None:
         wanted = {"book": book, "policy": policy, "indicator": indicator}
         async with front.database.read() as tx:
             found = await requests.tallies(tx, wanted, after, limit + 1)
-        following = cursor_of(*found[limit - 1].key) if len(found) > limit else None
-        return PrecisionPage(items=[_shown(tally) for tally in found[:limit]], next=following)
+        page, following = page_of(found, limit, lambda last: cursor_of(*last.key))
+        return PrecisionPage(items=[_shown(tally) for tally in page], next=following)
 
 
 def _shown(tally: Tally) -> PrecisionShown:

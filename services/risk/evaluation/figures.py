@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from services.risk.domain.indicators import INDICATORS, Indicator, Reading, reading
 from services.risk.domain.measures import MEASURES, Kind
-from services.risk.domain.segments import PORTFOLIO
 from services.risk.store import counters
 from services.risk.store.counters import Sums
 from services.risk.store.series import SeriesKey
@@ -122,8 +121,3 @@ def _with_total(sums: Sums) -> Sums:
             key = (segment, ALL_CURRENCIES, measure)
             total[key] = total.get(key, 0) + value
     return total
-
-
-def is_portfolio(key: SeriesKey) -> bool:
-    """Tell whether a series is about the whole book."""
-    return key.segment == PORTFOLIO
