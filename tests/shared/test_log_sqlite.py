@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -173,20 +174,21 @@ async def test_the_loop_is_not_held_up_by_large_reads_and_appends(tmp_path: Path
 
     async def watch() -> None:
         nonlocal longest_s
-        loop = asyncio.get_running_loop()
         while not stop.is_set():
-            began = loop.time()
+            # Processor time of the loop's own thread: what others use of a busy machine does not count.
+            began = time.thread_time()
             await asyncio.sleep(0)
-            longest_s = max(longest_s, loop.time() - began)
+            longest_s = max(longest_s, time.thread_time() - began)
 
+    records = [outgoing(number, bytes(400)) for number in range(60_000)]
     watching = asyncio.create_task(watch())
-    await log.append([outgoing(number, bytes(400)) for number in range(20_000)], 30)
-    assert len(await read_all(log, "facts")) == 20_000
+    await log.append(records, 30)
+    assert len(await read_all(log, "facts")) == 60_000
     stop.set()
     await watching
     await log.close()
-    # A generous bound for a busy machine: done on the loop, either would take ten times as long.
-    assert longest_s < 0.1
+    # Done on the loop, the append alone takes more than twice that (measured).
+    assert longest_s < 0.1, longest_s
 
 
 def test_the_file_is_synced_before_a_commit_returns(tmp_path: Path) -> None:
