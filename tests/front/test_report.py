@@ -99,7 +99,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_runs_no_script() -> None:
                  "precision": 1.0}  # fmt: skip
     arrived = Arrived(
         shown=Letter("avery@lender.example", "RED: <missed>", "It rose."),
-        acknowledged=[Acknowledged("a1", "avery", "ok", "accepted")],
+        acknowledged=[Acknowledged("a1", "avery", "ok")],
         precision=[precision],
     )
     page = render(Alerting([section], Markup("<svg></svg>"), [alert]), [run], arrived, "1")

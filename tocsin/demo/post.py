@@ -6,6 +6,8 @@ somebody answers, and what, is made up, and said to be.
 
 import re
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import httpx
 from rich.console import Console
@@ -19,6 +21,8 @@ from tocsin.client import Client, Json, NoSystem
 from tocsin.demo.cast import OFFICERS
 from tocsin.demo.sinks import HookSink, Mail, MailSink
 from tocsin.report.answers import SYNTHETIC, Acknowledged, Arrived, Letter, Verdict
+
+T = TypeVar("T")
 
 COMMENT = "seen; calling the largest borrowers, payment relief under review"
 _ALERT_LINK = re.compile(r"https?://[^\s<>\"]+/notify/v1/pages/alerts/[\w.~-]+")
@@ -56,19 +60,16 @@ class Post:
 
     def wait_for(self, alert: str) -> None:
         """Look until the first e-mail about an alert is here. NoSystem when none comes."""
-        deadline = time.monotonic() + _PATIENCE_S
-        while not self._client.get("/notify/v1/messages", alert=alert, channel="email", state="sent")["items"]:
-            if time.monotonic() > deadline:
-                raise NoSystem(f"no message about alert {alert} has come; `tocsin messages list` says why")
-            time.sleep(_POLL_S)
+        _until(
+            lambda: self._client.get("/notify/v1/messages", alert=alert, channel="email", state="sent")["items"],
+            f"no message about alert {alert} has come; `tocsin messages list` says why",
+        )
         self.look()
 
     def settle(self) -> None:
-        """Look until nothing is on its way any more."""
+        """Look until nothing is on its way any more, at most for a while."""
         deadline = time.monotonic() + _PATIENCE_S
-        while any(
-            self._client.get(path, state="waiting")["items"] for path in ("/notify/v1/messages", "/notify/v1/held")
-        ):
+        while any(self._client.get(path, state="waiting")["items"] for path in _WAITING):
             if time.monotonic() > deadline:
                 return
             time.sleep(_POLL_S)
@@ -91,20 +92,19 @@ class Post:
         self._browser.get(link[0]).raise_for_status()
         self._browser.post(f"{link[0]}/acknowledgement", data={"comment": COMMENT}).raise_for_status()
         told = self._client.get(f"/notify/v1/messages/{mail.id.strip('<>').partition('@')[0]}")
-        alert, by = str(told["notices"][0]["subject"]), str(told["recipient"])
-        decision = self._decided(alert)
-        self.arrived.acknowledged.append(Acknowledged(alert, by, COMMENT, decision))
-        text = f"[green]acknowledged[/green] on the page behind the message's link by {by}: {escape(COMMENT)}"
-        self._console.print(Padding(Text.from_markup(f"{text} ({decision} by risk)"), (0, 0, 1, 12)))
+        alert = str(told["notices"][0]["subject"])
+        kept = _until(
+            lambda: self._kept_by_risk(alert), f"risk has not decided on the acknowledgement of alert {alert}"
+        )
+        one = Acknowledged(alert, str(kept["by"]), str(kept["comment"]))
+        self.arrived.acknowledged.append(one)
+        text = f"[green]acknowledged[/green] on the page behind the message's link by {one.by}: {escape(one.comment)}"
+        self._console.print(Padding(Text.from_markup(text), (0, 0, 1, 12)))
 
-    def _decided(self, alert: str) -> str:
-        """Return risk's decision on the acknowledgement once it is there (D15)."""
-        deadline = time.monotonic() + _PATIENCE_S
-        while not self._client.get(f"/risk/v1/alerts/{alert}")["acknowledged"]:
-            if time.monotonic() > deadline:
-                raise NoSystem(f"risk has not decided on the acknowledgement of alert {alert}")
-            time.sleep(_POLL_S)
-        return "accepted"
+    def _kept_by_risk(self, alert: str) -> Json | None:
+        """Return who acknowledged an alert and what they said, as risk keeps it once it has accepted that (D15)."""
+        revisions = self._client.get(f"/risk/v1/alerts/{alert}")["revisions"]
+        return next((one["explanation"] for one in revisions if one["change"] == "acknowledged"), None)
 
     def _answer_as_client(self, mail: Mail) -> None:
         self.arrived.clients += 1
@@ -129,14 +129,11 @@ class Post:
             self.arrived.verdicts.append(Verdict(alert, by, verdict, outcome, self._judged(alert)))
 
     def _judged(self, alert: str) -> str:
-        deadline = time.monotonic() + _PATIENCE_S
-        while True:
-            decided = [one["decision"] for one in self._client.items("/feedback/v1/verdicts", alert=alert)]
-            if decided and decided[-1]:
-                return str(decided[-1])
-            if time.monotonic() > deadline:
-                raise NoSystem(f"risk has not decided on the verdict on alert {alert}")
-            time.sleep(_POLL_S)
+        def decision() -> str | None:
+            verdicts = self._client.items("/feedback/v1/verdicts", alert=alert)
+            return str(verdicts[-1]["decision"] or "") if verdicts else None
+
+        return _until(decision, f"risk has not decided on the verdict on alert {alert}")
 
     def read_surveys(self, book: str, first: str, last: str) -> None:
         """Read what the surveys of a book came to, month by month (`YYYY-MM`)."""
@@ -146,6 +143,17 @@ class Post:
     def read_precision(self) -> None:
         """Read how the policy's rules were judged."""
         self.arrived.precision += self._client.items("/risk/v1/precision")
+
+
+def _until(ask: Callable[[], T | None], otherwise: str) -> T:
+    """Ask until the answer is true, and return it; NoSystem, which says what is missing, when it never is."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        if answer := ask():
+            return answer
+        if time.monotonic() > deadline:
+            raise NoSystem(otherwise)
+        time.sleep(_POLL_S)
 
 
 def made_up_verdict(revisions: list[Json]) -> tuple[str, str]:

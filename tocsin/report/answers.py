@@ -18,12 +18,11 @@ class Letter:
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """The acknowledgement that was made on the way."""
+    """The acknowledgement that was made on the way, as risk keeps it."""
 
     alert: str
     by: str
     comment: str
-    decision: str
 
 
 @dataclass(frozen=True)
