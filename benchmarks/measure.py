@@ -1,6 +1,7 @@
 """A measured figure, and the reference loop that makes figures of different machines and moments comparable."""
 
 import time
+from collections.abc import Mapping
 
 import msgspec
 
@@ -10,23 +11,31 @@ _ROUNDS = 1_500_000
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the table: a figure, scaled to the reference machine, and whether it keeps its bar."""
+    """One line of the table: a figure, and whether it keeps its bar.
+
+    A ratio of two figures of one run is as it is; an absolute figure is scaled to the reference machine, and `raw` is
+    what was timed.
+    """
 
     id: str
+    what: str
     figure: float
     unit: str
     must: float
     aim: float
     more_is_better: bool
-    raw: float
-    """As timed, before scaling."""
-    beside: str = ""
-    """What stands beside it in the same run: the limit, the ratio to it, what the process spent."""
+    raw: float | None = None
+    beside: Mapping[str, float] = {}
+    """What stands beside it in the same run: the limit, peers, what each process spent; the names carry the units."""
 
     @property
     def holds(self) -> bool:
         """Tell whether the figure keeps what it must."""
         return self.figure >= self.must if self.more_is_better else self.figure <= self.must
+
+    def as_result(self) -> dict[str, object]:
+        """Return the figure as results.json has it."""
+        return {**msgspec.structs.asdict(self), "holds": self.holds}
 
 
 def reference_loop_s() -> float:
