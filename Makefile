@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 # Every start would compile everything anew where the environment forbids to keep compiled code.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo serve up down test check format docs simulate bench clean
+.PHONY: help install demo serve up down test check format docs simulate fuzz bench clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -55,6 +55,11 @@ simulate: export SEEDS ?= 100
 simulate: export FROM ?= 1
 simulate: $(INSTALLED) ## Disturb SEEDS simulated systems, numbered on from FROM: each must end as if nothing had happened
 	@$(BIN)/pytest -q -n 2 --dist load tests/acceptance/test_simulator.py
+
+fuzz: export FACTS ?= 100000
+fuzz: export SEED ?= 1
+fuzz: $(INSTALLED) ## Send FACTS hostile facts by every edge, from SEED on: none may be lost or stop the others
+	@$(BIN)/pytest -q -n 2 --dist load --show-capture=no tests/fuzz/test_facts.py
 
 bench: $(INSTALLED) ## Measure; prints a table and writes benchmarks/results.json
 	@$(BIN)/python -m benchmarks

@@ -166,6 +166,12 @@ async def test_extension_attributes_are_no_fault(small_house: House) -> None:
     assert (await send(small_house, json.dumps(fact), ONE)).status_code == 202
 
 
+async def test_a_key_that_stands_twice_is_refused_with_its_reason(small_house: House) -> None:
+    refused = await send(small_house, json.dumps(repayment()).replace("{", '{"id": 5, ', 1), ONE)
+    assert refused.status_code == 422
+    assert refused.json()["errors"] == [{"pointer": "", "detail": "Expected `str`, got `int`"}]
+
+
 @pytest.mark.parametrize(
     ("sent", "pointers"),
     [

@@ -36,10 +36,9 @@ async def true_cells(database: AnyDatabase, book: str = "auto") -> tuple[Cells, 
     states: dict[str, bytes | None] = {}
     async with database.read() as tx:
         terms = (await books.books_named(tx, [book]))[book].terms
-        subjects = sorted({row.subject for row in await tx.rows(select(LEDGER.c.subject).distinct())})
-        clients = {
-            row.subject: row.client for row in await tx.rows(select(LEDGER.c.subject, LEDGER.c.client).distinct())
-        }
+        of_book = select(LEDGER.c.subject, LEDGER.c.client).where(LEDGER.c.book == book).distinct()
+        clients = {row.subject: row.client for row in await tx.rows(of_book)}
+        subjects = sorted(clients)
         stored = await facts.facts_of(tx, subjects)
     for subject in subjects:
         kind = split_subject(subject)[0]

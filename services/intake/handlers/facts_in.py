@@ -93,8 +93,8 @@ def read_event(raw: bytes | msgspec.Raw, now: datetime, bounds: Bounds) -> Incom
         return Refusal("", "", "", (Finding("", f"larger than {bounds.max_fact_bytes} bytes"),))
     try:
         event = _decode_event(raw)
-    except WRONG:
-        return _explain_event(raw)
+    except WRONG as error:
+        return _explain_event(raw, str(error))
     found = _attribute_findings(event.specversion, event.id, event.source, event.type)
     if event.type not in RULES:
         return _refuse_event(event.id, event.source, event.type, found)
@@ -212,7 +212,7 @@ def _refuse_event(origin_id: str, source: str, fact_type: str, found: list[Findi
     return Refusal(origin_id, source, fact_type, tuple(found))
 
 
-def _explain_event(raw: bytes | msgspec.Raw) -> Refusal:
+def _explain_event(raw: bytes | msgspec.Raw, decoder_error: str) -> Refusal:
     """Say what is wrong with an event that could not be decoded, as far as its attributes."""
     try:
         event = _decode(raw)
@@ -234,4 +234,7 @@ def _explain_event(raw: bytes | msgspec.Raw) -> Refusal:
         found.append(Finding("/data", "is required"))
     present = _attribute_findings(*(texts.get(name, "") for name in ("specversion", "id", "source", "type")))
     found += [one for one in present if one.pointer[1:] in texts]
+    if not found:
+        # A key that stands there twice: its last value is right, its first one is not.
+        found.append(Finding("", explain_wrong(decoder_error)))
     return Refusal(texts.get("id", ""), texts.get("source", ""), texts.get("type", ""), tuple(found))
