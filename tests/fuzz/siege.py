@@ -7,7 +7,7 @@ a repeat of one that is, or was refused, and nothing else is anywhere (D11).
 import asyncio
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -26,6 +26,7 @@ from shared.security.keys import KeyRing
 from tests.fuzz import hostile
 from tests.risk import truth
 from tests.support import small_book
+from tests.support.asgi import Answer, ask
 from tests.support.simulator import PARTITIONS, World
 
 BOOK = "fuzzed"
@@ -72,38 +73,6 @@ books:
     - {{id: slip, indicator: project_slip_rate, basis: count, segments: portfolio, period: month, direction: above,
         red: {{enter: 1 %, leave: 0.5 %}}, owner: officer}}
 """
-
-
-class Answer(NamedTuple):
-    """What the system said to a request."""
-
-    status: int
-    body: bytes
-
-
-async def ask(app: FastAPI, method: str, path: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Answer:
-    """Send bytes that no client library would; an exception that leaves the application is raised here."""
-    target, _, query = path.partition("?")
-    scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-        "path": target, "raw_path": target.encode(), "query_string": query.encode(), "root_path": "",
-        "headers": headers, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
-    }  # fmt: skip
-    parts = [body[: len(body) // 2], body[len(body) // 2 :]]
-    said: list[Any] = []
-
-    async def receive() -> dict[str, Any]:
-        return (
-            {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
-            if parts
-            else {"type": "http.disconnect"}
-        )
-
-    async def send(message: Any) -> None:
-        said.append(message)
-
-    await app(scope, receive, send)
-    return Answer(said[0]["status"], b"".join(message.get("body", b"") for message in said[1:]))
 
 
 class Siege:
