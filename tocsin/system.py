@@ -28,6 +28,7 @@ from shared.runtime.platform import create_topics as create_all_topics
 from shared.runtime.service import Service
 from shared.runtime.settings import SettingsWrong, TelemetrySettings, read_some
 from shared.security.keys import KeyRing
+from shared.security.private_file import replace_private
 from shared.security.rights import RIGHTS
 
 __all__ = [
@@ -117,8 +118,7 @@ def compose(data: Path, url: str, opened: Embedded) -> list[Service]:
 def local_secret(path: Path) -> str:
     """Return the secret in a file, made once, readable by its owner only."""
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
+        replace_private(path, secrets.token_urlsafe(48).encode())
     return path.read_text()
 
 
@@ -134,8 +134,7 @@ def leave_profile(data: Path, url: str, keys: KeyRing) -> None:
         _, secret = keys.add(_LOCAL_KEY, RIGHTS, SystemClock().now().isoformat())
         if key is not None:
             keys.revoke(key.id)
-    path.touch(mode=0o600)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode({"url": url, "key": secret})) + b"\n")
+    replace_private(path, msgspec.json.format(msgspec.json.encode({"url": url, "key": secret})) + b"\n")
 
 
 async def migrate_database(service: str, database_url: str) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from services.feedback.handlers.desk import Desk
 from services.feedback.handlers.inviting import decide_due
 from services.feedback.store.tables import HOUSE
+from shared.crashpoint import crash_point
 from shared.db import idempotency
 from shared.db.port import Database, DatabaseUnavailable, Tx
 from shared.runtime.backoff import rest
@@ -42,8 +43,11 @@ class Inviter:
             while held:
                 async with self._database.transaction() as tx:
                     count = await decide_due(tx, self._desk)
+                    if count:
+                        crash_point("invite.before_commit")
                 if not count:
                     break
+                crash_point("invite.after_commit")
                 decided += count
                 self._relay.ring()
         return decided

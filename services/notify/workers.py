@@ -23,12 +23,12 @@ from services.notify.store import destinations, messages, notices
 from services.notify.store.destinations import Lease
 from services.notify.store.tables import HOUSE
 from shared.clock import Clock
+from shared.crashpoint import crash_point
 from shared.db import idempotency
 from shared.db.port import Database, DatabaseUnavailable
 from shared.kernel.ids import jitter
 from shared.runtime.backoff import Backoff, rest
 from shared.runtime.bell import Bell, rung_at_stop
-from shared.runtime.crashpoint import crash_point
 from shared.runtime.service import Limits, Worker
 from shared.telemetry import logger, span
 
@@ -89,9 +89,11 @@ class ComposerLoop:
         try:
             async with self._database.transaction() as tx:
                 await keep(tx, composed)
+                crash_point("compose.before_commit")
         except (Taken, IntegrityError):
             _log.info("composed_elsewhere")
             return None
+        crash_point("compose.after_commit")
         for bell in self._sending.values():
             bell.ring()
         return len(composed.messages)
@@ -166,6 +168,7 @@ class SenderLoop:
                 crash_point("notify.after_send")
                 took_s = perf_counter() - began
                 parcel = await self._recorded(parcel, report, took_s, stop)
+                crash_point("notify.after_record")
         except Lost:
             metrics.LEASES_LOST.inc()
             _log.warning("lease_lost", channel=lease.channel)

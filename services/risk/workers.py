@@ -14,12 +14,12 @@ from services.risk.handlers.fold import EVALUATE, Scope, lanes_of
 from services.risk.store import books
 from services.risk.store.tables import HOUSE
 from shared.clock import Clock
+from shared.crashpoint import crash_point
 from shared.db import idempotency
 from shared.db.port import Database, DatabaseUnavailable
 from shared.log.lanes import lane_of
 from shared.runtime.backoff import Backoff, rest
 from shared.runtime.bell import Bell, rung_at_stop
-from shared.runtime.crashpoint import crash_point
 from shared.runtime.service import Limits, Worker
 from shared.telemetry import logger
 

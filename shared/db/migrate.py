@@ -41,9 +41,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, func, select
 
+from shared.crashpoint import crash_point
+
 T = TypeVar("T")
 
 _CONNECTION = "connection"
+_SERVICE = "service"
 _LOCK_NUMBER = 0x746F6373696E
 
 
@@ -64,9 +67,11 @@ async def upgrade(database: Migratable, service_package: str) -> None:
             connection.execute(select(func.pg_advisory_xact_lock(_LOCK_NUMBER)))
         config = _config(service_package)
         config.attributes[_CONNECTION] = connection
+        config.attributes[_SERVICE] = _service_of(service_package)
         command.upgrade(config, "head")
 
     await database.run_sync(run)
+    crash_point("migrate.after_commit", _service_of(service_package))
 
 
 async def pending(database: Migratable, service_package: str) -> list[str]:
@@ -106,7 +111,12 @@ async def draft(database: Migratable, service_package: str) -> str:
 
 def run_environment() -> None:
     """Run revisions on the connection that `upgrade` has opened: all that an `env.py` has to do."""
-    context.configure(connection=context.config.attributes[_CONNECTION], render_as_batch=True)
+    attributes = context.config.attributes
+
+    def applied(*_: object, **__: object) -> None:
+        crash_point("migrate.after_revision", attributes[_SERVICE])
+
+    context.configure(connection=attributes[_CONNECTION], render_as_batch=True, on_version_apply=applied)
     with context.begin_transaction():
         context.run_migrations()
 
@@ -133,6 +143,10 @@ def _config(service_package: str) -> Config:
 @lru_cache(maxsize=16)
 def _script(service_package: str) -> ScriptDirectory:
     return ScriptDirectory.from_config(_config(service_package))
+
+
+def _service_of(service_package: str) -> str:
+    return service_package.rpartition(".")[2]
 
 
 def _metadata(service_package: str) -> MetaData:

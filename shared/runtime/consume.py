@@ -9,12 +9,12 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from shared.crashpoint import crash_point
 from shared.db import lanes
 from shared.db.port import DatabaseUnavailable
 from shared.log.port import EventLog, LogUnavailable, OffsetMissing, Partition, Reader
 from shared.runtime import metrics
 from shared.runtime.backoff import Backoff
-from shared.runtime.crashpoint import crash_point
 from shared.runtime.health import Health
 from shared.runtime.partition import PartitionLoop
 from shared.runtime.service import Limits, Service, Subscription
@@ -90,7 +90,7 @@ class Consumer:
             await Backoff(self._limits).pause(self._stop)
             return
         for partition, records in batches.items():
-            crash_point("consume.after_fetch")
+            crash_point("consume.after_fetch", self._service.name)
             if loop := self._loops.get(partition):
                 loop.offer(records)
 

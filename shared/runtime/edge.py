@@ -10,6 +10,7 @@ import msgspec
 from fastapi import Header, Query, Request, Response
 from pydantic import BaseModel
 
+from shared.crashpoint import crash_point
 from shared.db import idempotency
 from shared.db.house import HouseTables
 from shared.db.port import Database, Tx
@@ -73,22 +74,31 @@ async def once(
 
     A refusal is raised and not remembered: it stored nothing, and the same request may pass later.
     """
+    # Each service's routes are below its name.
+    service = request.url.path.split("/", 2)[1]
     async with store.database.transaction() as tx:
-        if key is None:
-            return _reply(await work(tx))
-        # Keys belong to whoever sent them: two callers may choose the same one.
-        route = f"{request.state.key.id} {request.method} {request.url.path}"
-        begun = await idempotency.begin(tx, store.house, key, route, digest_of(body), tx.now)
-        if isinstance(begun, idempotency.Replay):
-            return Response(begun.body, begun.status, headers=dict(begun.headers))
-        if isinstance(begun, idempotency.Conflict):
-            raise Problem("idempotency-key-reused", 422, "The idempotency key belongs to another request")
-        if isinstance(begun, idempotency.Running):
-            raise Problem("still-running", 409, "The same request is still being worked on")
-        reply = _reply(await work(tx))
-        kept = {name: value for name, value in reply.headers.items() if name in ("content-type", "etag")}
-        await idempotency.finish(tx, store.house, key, route, reply.status_code, kept, bytes(reply.body))
-        return reply
+        reply = _reply(await work(tx)) if key is None else await _once_by_key(tx, request, store, key, body, work)
+        crash_point("request.before_commit", service)
+    crash_point("request.after_commit", service)
+    return reply
+
+
+async def _once_by_key(
+    tx: Tx, request: Request, store: Store, key: str, body: bytes, work: Callable[[Tx], Awaitable[Answer]]
+) -> Response:
+    # Keys belong to whoever sent them: two callers may choose the same one.
+    route = f"{request.state.key.id} {request.method} {request.url.path}"
+    begun = await idempotency.begin(tx, store.house, key, route, digest_of(body), tx.now)
+    if isinstance(begun, idempotency.Replay):
+        return Response(begun.body, begun.status, headers=dict(begun.headers))
+    if isinstance(begun, idempotency.Conflict):
+        raise Problem("idempotency-key-reused", 422, "The idempotency key belongs to another request")
+    if isinstance(begun, idempotency.Running):
+        raise Problem("still-running", 409, "The same request is still being worked on")
+    reply = _reply(await work(tx))
+    kept = {name: value for name, value in reply.headers.items() if name in ("content-type", "etag")}
+    await idempotency.finish(tx, store.house, key, route, reply.status_code, kept, bytes(reply.body))
+    return reply
 
 
 def _reply(answer: Answer) -> Response:

@@ -10,13 +10,13 @@ from collections import deque
 from collections.abc import Sequence
 from time import perf_counter
 
+from shared.crashpoint import crash_point
 from shared.db import positions
 from shared.db.port import DatabaseUnavailable, Tx
 from shared.events.base import COMPACTED
 from shared.log.port import Partition, Reader, Record
 from shared.runtime import metrics
 from shared.runtime.backoff import Backoff
-from shared.runtime.crashpoint import crash_point
 from shared.runtime.health import Health
 from shared.runtime.service import Batch, Limits, Service, Subscription
 from shared.telemetry import about, about_batch, logger, origins_of, span
@@ -211,6 +211,8 @@ class PartitionLoop:
         async with self._service.database.transaction() as tx:
             await self._advance(tx, [record])
             await self._subscription.dead_letter(tx, record, text)
+            crash_point("consume.before_bury", self._service.name)
+        crash_point("consume.after_bury", self._service.name)
 
     async def _commit(self, records: Sequence[Record]) -> None:
         began = perf_counter()
@@ -219,8 +221,8 @@ class PartitionLoop:
             async with self._service.database.transaction() as tx:
                 await self._advance(tx, records)
                 await self._subscription.handle(tx, batch)
-                crash_point("consume.before_commit")
-        crash_point("consume.after_commit")
+                crash_point("consume.before_commit", self._service.name)
+        crash_point("consume.after_commit", self._service.name)
         self.next_offset = records[-1].offset + 1
         self._recent.extend(False for _ in records)
         self._backoff.reset()

@@ -8,13 +8,13 @@ import asyncio
 from datetime import datetime
 
 from shared.clock import Clock
+from shared.crashpoint import crash_point
 from shared.db import outbox
 from shared.db.port import DatabaseUnavailable
 from shared.log.port import EventLog, LogUnavailable, Outgoing, Partition
 from shared.runtime import metrics
 from shared.runtime.backoff import Backoff
 from shared.runtime.bell import Bell
-from shared.runtime.crashpoint import crash_point
 from shared.runtime.health import Health
 from shared.runtime.service import Limits, Service
 from shared.telemetry import about_batch, logger, origins_of, span
@@ -103,7 +103,7 @@ class Relay:
         records = [record for _, record in rows]
         with span(f"send {lane.topic}", "producer", origins_of(records), **about_batch(records)):
             await self._log.append(records, self._limits.send_timeout_s)
-        crash_point("relay.after_send")
+        crash_point("relay.after_send", self._service.name)
         self._sent[lane] = [seq for seq, _ in rows]
         metrics.SENT.labels(self._service.name, lane.topic).inc(len(rows))
         return len(rows)
@@ -116,7 +116,7 @@ class Relay:
                 await outbox.forget(tx, house, lane.topic, lane.number, sent)
             rows = await outbox.unsent(tx, house, lane.topic, lane.number, self._limits.relay_rows)
         if sent:
-            crash_point("relay.after_forget")
+            crash_point("relay.after_forget", self._service.name)
             del self._sent[lane]
         return rows
 

@@ -6,14 +6,13 @@ A key is `tk_` and 43 characters from the system's randomness, so a plain hash i
 import hashlib
 import hmac
 import json
-import os
 import secrets
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
+from shared.security.private_file import replace_private
 from shared.security.rights import RIGHTS
 
 
@@ -91,16 +90,9 @@ class KeyRing:
         self._stamp = stamp
 
     def _write(self, keys: list[ApiKey]) -> None:
-        """Replace the file in one step; a new one is readable by its owner only, a present one keeps its mode."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        mode = stat.S_IMODE(self.path.stat().st_mode) if self.path.exists() else 0o600
-        fresh = self.path.with_suffix(".new")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            os.fchmod(file.fileno(), mode)
-            json.dump([msgspec.to_builtins(key) for key in keys], file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path)
+        """Replace the file in one step."""
+        content = json.dumps([msgspec.to_builtins(key) for key in keys], indent=2)
+        replace_private(self.path, content.encode())
         self._stamp = None
 
 

@@ -1,102 +1,189 @@
-"""Killed at named places, between lines that must not matter: started again, the system ends as if undisturbed."""
+"""Killed at every named place, in every service that passes it: started again, the system ends as if undisturbed.
 
+One system on files for each service lives through its places one after the other: a life is armed with the next place,
+the story of rounds goes on until the process ends there, and the same round is told again to the next life.
+"""
+
+import asyncio
 import json
-import signal
+import random
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from shared.runtime.crashpoint import POINTS
-from tests.support import small_book
-from tests.support.processes import System, embedded_system
+from shared.crashpoint import EXIT_STATUS, POINTS
+from shared.log.port import Outgoing
+from shared.log.sqlite import open_sqlite_log
+from tests.support import rounds
+from tests.support.processes import Process, System, embedded_system
+from tocsin.demo.sinks import HookSink, MailSink, listening
+from tocsin.system import SERVICES
 
-INDICATORS = ("missed_payment_rate", "repayment_delay_rate", "charge_off_rate", "par30", "default_rate")
-LATE_PAYMENT = small_book.fact(
-    "late", "repayment.received", small_book.MONTHS[3].replace(day=20), loan="l0", amount="110.00", currency="EUR"
+EVERYWHERE = (
+    "consume.after_fetch",
+    "consume.before_commit",
+    "consume.after_commit",
+    "relay.after_send",
+    "relay.after_forget",
 )
+BURYING = ("consume.before_bury", "consume.after_bury")
+"""Not in intake: what it cannot digest waits in its quarantine."""
+OWN = {
+    "intake": ("intake.before_commit", "intake.after_commit"),
+    "risk": (
+        "request.before_commit",
+        "request.after_commit",
+        "refold.begun",
+        "refold.done",
+        "evaluate.after_close",
+        "evaluate.before_marks",
+        "evaluate.after_commit",
+    ),
+    "notify": (
+        "request.before_commit",
+        "request.after_commit",
+        "compose.before_commit",
+        "compose.after_commit",
+        "notify.before_send",
+        "notify.after_send",
+        "notify.after_record",
+    ),
+    "feedback": ("request.before_commit", "request.after_commit", "invite.before_commit", "invite.after_commit"),
+}
+AT_START = ("migrate.after_revision", "migrate.after_commit")
+CONSUMED = {"intake": "tocsin.facts", "risk": "tocsin.intake", "notify": "tocsin.risk", "feedback": "tocsin.intake"}
+TELLINGS_MAX = 3
+RANDOM_KILLS = 4
 
 
-def tell_everything(system: System) -> None:
-    """Send all facts and closes from the beginning; what is known already is repeated and changes nothing."""
-    assert system.post("/intake/v1/books", small_book.OPENING).status_code in (200, 201)
-    applied = system.request(
-        "POST", "/risk/v1/policies", content=small_book.POLICY.encode(), headers={"Content-Type": "text/yaml"}
-    )
-    assert applied.status_code in (200, 201), applied.text
-    system.send_facts(small_book.beginnings())
-    for index in range(len(small_book.MONTHS)):
-        system.send_facts(small_book.month_of_facts(index))
-        day = small_book.end_of(index).isoformat()
-        body = {"day": day, "known_at": f"{day}T23:00:00Z"}
-        assert system.post(f"/intake/v1/books/{small_book.BOOK}/closes", body).status_code in (200, 201)
-    system.send_facts([LATE_PAYMENT])
+class Lives:
+    """One system, life after life, and those who hear its messages."""
+
+    def __init__(self, folder: Path, system: System, mails: MailSink, hooks: HookSink) -> None:
+        self.folder, self.system, self.mails, self.hooks = folder, system, mails, hooks
+        self.process: Process = system.processes["tocsin"]
+        self.round = 0
+        self.strangers = 0
+        self.junk: dict[str, int] = dict.fromkeys(SERVICES, 0)
+
+    def tell(self) -> None:
+        """Tell the next round; a round that a crash cuts off is told again by the next call."""
+        if self.round == 0:
+            rounds.begin(self.system)
+        rounds.tell(self.system, self.round)
+        self.round += 1
+
+    def end_at(self, point: str) -> None:
+        """Live until the process ends at a place; AssertionError when it never comes there."""
+        self.process.start(wait=False, TOCSIN_CRASH_AT=point)
+        try:
+            self.process.wait_ready()
+            for _ in range(TELLINGS_MAX):
+                self.tell()
+        except httpx.TransportError:
+            pass
+        except AssertionError:
+            if self.process.running:
+                raise
+        try:
+            assert self.process.wait(5) == EXIT_STATUS, f"{point}: {self.process.output()}"
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            pytest.fail(f"{point} was never reached")
+
+    def ending(self) -> str:
+        """Tell what is left of the story to a last life; return its end, the process stopped."""
+        self.process.start()
+        while self.round < rounds.ROUNDS:
+            self.tell()
+        ending = rounds.ending(self.system, self.hooks)
+        assert rounds.doubts(self.system, self.mails) == []
+        self.system.stop()
+        return ending
+
+    def put_on_log(self, topic: str, headers: tuple[tuple[str, bytes], ...], value: bytes) -> None:
+        """Write onto the log as a stranger would; the process does not run."""
+
+        async def put() -> None:
+            log = open_sqlite_log(self.folder / "data" / "log.db")
+            await log.append([Outgoing(topic, 0, b"", headers, value)], 5.0)
+            await log.close()
+
+        asyncio.run(put())
+
+    def strange_fact(self) -> None:
+        """Let another producer put the next of its facts onto the log."""
+        self.strangers += 1
+        headers = (("content-type", b"application/cloudevents+json"),)
+        self.put_on_log("tocsin.facts", headers, json.dumps(rounds.foreign_fact(self.strangers)).encode())
+
+    def poison(self, service: str) -> None:
+        """Put a record onto the log that a service cannot digest."""
+        self.junk[service] += 1
+        topic = CONSUMED[service]
+        kind = {"risk": b"tocsin.repayment.received.v1", "notify": b"tocsin.alert.revised.v1"}
+        headers = (("ce_specversion", b"1.0"), ("ce_type", kind.get(service, b"tocsin.book.day_closed.v1")))
+        self.put_on_log(topic, headers, b"no JSON")
+
+    def ledgers(self) -> dict[str, list[str]]:
+        """Return the event ids of the facts in the ledgers of intake and risk, each as often as it is there."""
+        found = {}
+        for service in ("intake", "risk"):
+            with sqlite3.connect(self.folder / "data" / f"{service}.db") as database:
+                rows = database.execute("SELECT event_id FROM ledger WHERE type NOT LIKE 'tocsin.survey.%'").fetchall()
+            found[service] = sorted(event_id for (event_id,) in rows)
+        return found
 
 
-def ending(system: System) -> str:
-    """Return all final values and all standing alerts with their course, as text to compare (D14)."""
-    system.settle(small_book.BOOK)
-    told: dict[str, Any] = {}
-    for name in INDICATORS:
-        for segment in ("portfolio", "region=north", "region=south"):
-            query = {"book": small_book.BOOK, "segment": segment}
-            series = system.get(f"/risk/v1/indicators/{name}/series", **query)["series"]
-            told[f"{name} {segment}"] = [
-                (point["period"], point["numerator"], point["denominator"], point["final"]) for point in series
-            ]
-    alerts = system.get("/risk/v1/alerts", book=small_book.BOOK, limit=200)["items"]
-    told["alerts"] = sorted(
-        (one["indicator"], one["segment"], one["opened_period"], one["latest_period"], one["level"], one["state"])
-        for one in alerts
-        if one["state"] != "withdrawn"
-    )
-    return json.dumps(told, indent=1)
+@contextmanager
+def living(folder: Path) -> Iterator[Lives]:
+    mails, hooks = MailSink(), HookSink()
+    folder.mkdir(exist_ok=True)
+    with (
+        listening(mails, hooks),
+        embedded_system(folder, rounds.settings_of(folder, mails, hooks), start=False) as system,
+    ):
+        yield Lives(folder, system, mails, hooks)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with embedded_system(tmp_path_factory.mktemp("undisturbed")) as system:
-        tell_everything(system)
-        yield ending(system)
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    with living(tmp_path_factory.mktemp("undisturbed")) as lives:
+        return lives.ending()
 
 
-def test_the_small_book_has_a_crisis(undisturbed: str) -> None:
-    alerts = json.loads(undisturbed)["alerts"]
-    assert ["missed_payment_rate", "portfolio", "2023-05", "2023-08", "none", "closed"] in alerts
-    assert any(alert[0] == "charge_off_rate" for alert in alerts)
+def test_every_place_is_killed_at() -> None:
+    assert {*EVERYWHERE, *BURYING, *AT_START, *(point for points in OWN.values() for point in points)} == POINTS
 
 
-@pytest.mark.parametrize("point", sorted(point for point in POINTS if not point.startswith("notify.")))
-@pytest.mark.parametrize("passes", [1, 3])
-def test_a_crash_at_any_point_changes_nothing(tmp_path: Path, undisturbed: str, point: str, passes: int) -> None:
-    with embedded_system(tmp_path, crash_at=f"{point}:{passes}") as system:
-        process = system.processes["tocsin"]
-        try:
-            process.wait_ready()
-            tell_everything(system)
-            system.settle(small_book.BOOK)
-        except (httpx.TransportError, AssertionError):
-            pass
-        try:
-            assert process.wait() == 137, f"{point} was never reached"
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            pytest.fail(f"{point} was never reached {passes} times: {process.output()}")
-        process.start()
-        tell_everything(system)
-        assert ending(system) == undisturbed
+def test_the_story_has_something_for_every_service(undisturbed: str) -> None:
+    told = json.loads(undisturbed)
+    assert len(told["alerts"]) == rounds.ROUNDS // 2
+    assert len(told["desk"]) == rounds.ROUNDS - 1
+    assert [state for _, _, state in told["surveys"]].count("invited") == rounds.ROUNDS
+    assert {decision for _, decision in told["verdicts"]} == {"accepted"}
 
 
-def test_sigterm_drains_in_under_ten_seconds_and_work_goes_on_where_it_was(tmp_path: Path, undisturbed: str) -> None:
-    with embedded_system(tmp_path) as system:
-        process = system.processes["tocsin"]
-        system.post("/intake/v1/books", small_book.OPENING)
-        system.send_facts(small_book.beginnings())
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
-        process.start()
-        tell_everything(system)
-        assert ending(system) == undisturbed
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_crash_at_any_place_changes_nothing(tmp_path: Path, undisturbed: str, service: str) -> None:
+    dice = random.Random(service)
+    with living(tmp_path) as lives:
+        lives.process.start()
+        lives.tell()
+        lives.process.kill()
+        for point in (*OWN[service], *EVERYWHERE, *(() if service == "intake" else BURYING)):
+            if service == "intake" and point.startswith("consume."):
+                lives.strange_fact()
+            if point in BURYING:
+                lives.poison(service)
+            passes = dice.randint(1, 2) if point in OWN[service] else 1
+            lives.end_at(f"{point}@{service}:{passes}")
+        assert lives.ending() == undisturbed
+        ledgers = lives.ledgers()
+        assert ledgers["intake"] == ledgers["risk"]
+        assert len(set(ledgers["intake"])) == len(ledgers["intake"])

@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError
 
 from services.intake.api.together import Together
 from services.intake.handlers.outcomes import Outcome
+from shared import crashpoint
 from shared.db.port import DatabaseUnavailable, Tx
-from shared.runtime import crashpoint
 from shared.runtime.bell import Bell
 from tests.intake.house import House, client, loan, repayment
 from tests.support.databases import AnyDatabase

@@ -17,6 +17,8 @@ import httpx
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 40.0
 STOP_TIMEOUT_S = 10.0
+_HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
+"""Made once, which takes longer than many requests; each has a connection of its own, as processes come and go."""
 
 
 def free_port() -> int:
@@ -63,7 +65,7 @@ class Process:
     def answers(self) -> bool:
         """Tell whether `/healthz` does."""
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}/healthz", timeout=5).status_code == 200
+            return _HTTP.get(f"{self.url}/healthz", timeout=5).status_code == 200
         return False
 
     def ready(self) -> bool:
@@ -71,7 +73,7 @@ class Process:
         assert self._process is not None
         assert self._process.poll() is None, f"ended with {self._process.returncode}: {self.output()}"
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+            return _HTTP.get(f"{self.url}/readyz", timeout=5).status_code == 200
         return False
 
     def output(self) -> str:
@@ -83,6 +85,11 @@ class Process:
         """Return its process id."""
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Tell whether it has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to this very process."""
@@ -101,7 +108,7 @@ class Process:
 
     def stop(self) -> None:
         """End it as an operator would; harmless when it has ended."""
-        if self._process is not None and self._process.poll() is None:
+        if self.running:
             self.send_signal(signal.SIGTERM)
             self.wait()
 
@@ -128,7 +135,7 @@ class System:
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.key}", **options.pop("headers", {})}
-        return httpx.request(method, self.url_of(path) + path, headers=headers, timeout=30, **options)
+        return _HTTP.request(method, self.url_of(path) + path, headers=headers, timeout=30, **options)
 
     def get(self, path: str, **params: Any) -> Any:
         answer = self.request("GET", path, params=params)
@@ -167,17 +174,12 @@ class System:
 
 
 @contextlib.contextmanager
-def embedded_system(folder: Path, settings: Mapping[str, str] | None = None, crash_at: str = "") -> Iterator[System]:
-    """Run `tocsin serve` on files in a folder; `settings` are added to the environment.
-
-    `crash_at` arms a crash point of its first life only, which is then not waited for: it may end before it is ready.
-    """
+def embedded_system(folder: Path, settings: Mapping[str, str] | None = None, start: bool = True) -> Iterator[System]:
+    """Run `tocsin serve` on files in a folder, started unless told otherwise; `settings` go into its environment."""
     port = free_port()
     command = ["tocsin.cli", "serve", "--data", str(folder / "data"), "--port", str(port)]
     process = Process(command, settings or {}, port, folder / "serve.log")
-    if crash_at:
-        process.start(wait=False, TOCSIN_CRASH_AT=crash_at)
-    else:
+    if start:
         process.start()
     profile = folder / "data" / "profile.json"
     urls = dict.fromkeys(("intake", "risk", "notify", "feedback"), process.url)

@@ -23,12 +23,12 @@ from services.risk.evaluation.run import evaluate_book
 from services.risk.handlers.fold import Scope
 from services.risk.settings import RiskSettings
 from services.risk.store import tables
+from shared import crashpoint
 from shared.clock import FrozenClock
 from shared.db import outbox
 from shared.db.sqlite import SqliteDatabase, open_sqlite
 from shared.log.port import Outgoing, Partition, Reader
 from shared.log.sqlite import open_sqlite_log
-from shared.runtime import crashpoint
 from shared.runtime.health import Health
 from shared.runtime.http import make_app
 from shared.runtime.partition import PartitionLoop

@@ -15,13 +15,13 @@ from services.intake.handlers.facts_in import WRONG
 from services.intake.handlers.outcomes import Wrong
 from services.intake.settings import IntakeSettings
 from shared.clock import Clock
+from shared.crashpoint import crash_point
 from shared.db import idempotency
 from shared.db.idempotency import Conflict, Replay, Running
 from shared.db.port import Database, Tx
 from shared.kernel.ids import digest_of
 from shared.problem import FieldError, Problem
 from shared.runtime.bell import Bell
-from shared.runtime.crashpoint import crash_point
 
 JSON = "application/json"
 KEY_LENGTH_MAX = 255

@@ -17,9 +17,9 @@ from services.intake.handlers.facts_in import IncomingFact
 from services.intake.handlers.outcomes import Outcome
 from shared import telemetry
 from shared.clock import Clock
+from shared.crashpoint import crash_point
 from shared.db.port import Database, DatabaseUnavailable
 from shared.runtime.bell import Bell
-from shared.runtime.crashpoint import crash_point
 
 
 class _Post(NamedTuple):

@@ -11,10 +11,10 @@ from services.risk.handlers.fold import Scope, lanes_of
 from services.risk.store import alerts, books, counters, marks, policies
 from services.risk.store.tables import HOUSE
 from shared import telemetry
+from shared.crashpoint import crash_point
 from shared.db import outbox
 from shared.db.port import Tx
 from shared.log.lanes import lane_of
-from shared.runtime.crashpoint import crash_point
 
 ORIGINS_MAX = 200
 """Batches, closes and policies whose marks one evaluation takes; the next one takes the rest."""
@@ -56,6 +56,8 @@ async def evaluate_book(tx: Tx, book: str, scope: Scope) -> Evaluated | None:
     closed_through = max(evaluator.evaluated_through, terms.first_day - 1 if closed is None else closed)
     dirt = Dirt(taken)
     opened = closed_through > evaluator.evaluated_through
+    if opened:
+        crash_point("evaluate.after_close")
     task = Task(
         book=book,
         terms=terms,

@@ -26,9 +26,9 @@ from services.risk.handlers.translate import Told, loan_facts, project_facts, su
 from services.risk.store import facts, subjects
 from services.risk.store.marks import AnomalyRow
 from services.risk.store.subjects import Kept
+from shared.crashpoint import crash_point
 from shared.db.port import Tx
 from shared.events.facts import FactCorrected, RepaymentReceived, RepaymentReversed
-from shared.runtime.crashpoint import crash_point
 
 F = TypeVar("F", LoanFact, ProjectFact, SurveyFact)
 S = TypeVar("S", LoanState, ProjectState, SurveyState)
@@ -126,7 +126,7 @@ async def fold_subjects(tx: Tx, engine: Engine[F, S], work: Work, outcome: Outco
         else:
             rows.append(engine.row(subject, state, work.partition))
     if again:
-        crash_point("refold")
+        crash_point("refold.begun")
         rows.extend(await _fold_again(tx, engine, work, kept, again, outcome))
     await engine.save(tx, rows)
 
@@ -214,7 +214,7 @@ async def _fold_again(
         outcome.refolded.append(subject.key)
         outcome.anomalies.extend(anomalies)
         rows.append(engine.row(subject, after.state, work.partition))
-    crash_point("refold")
+    crash_point("refold.done")
     return rows
 
 
