@@ -12,6 +12,7 @@ from rich.table import Table
 from benchmarks.measure import Measured, slowness
 from benchmarks.registry import BENCHMARKS, measure, without_repeats
 
+_WIDTH = 150
 RESULTS = Path(__file__).with_name("results.json")
 
 
@@ -19,7 +20,7 @@ def main() -> None:
     """Measure, print, write."""
     asked = _arguments()
     names = without_repeats(asked.names or BENCHMARKS)
-    console, began, slow = Console(), time.perf_counter(), slowness()
+    console, began, slow = Console(width=_WIDTH), time.perf_counter(), slowness()
     measured: list[Measured] = []
     for name in names:
         console.print(f"{time.perf_counter() - began:4.0f} s  {name} ...", highlight=False)

@@ -17,8 +17,9 @@ from pathlib import Path
 import httpx
 
 from benchmarks import synthetic
-from benchmarks.limits import bare_commit_ms, cpu_s
+from benchmarks.limits import bare_commit_ms
 from benchmarks.measure import Measured, slowness
+from benchmarks.processor import cpu_s
 from benchmarks.throughput import _chunks, _lines, _send
 from tests.support.processes import System, embedded_system
 

@@ -1,6 +1,5 @@
-"""What could be reached at best: the same bytes written bare, and what the measured process spent on its figure."""
+"""What could be reached at best: the same bytes written bare."""
 
-import os
 import sqlite3
 import statistics
 import time
@@ -13,7 +12,6 @@ from shared.kernel.ids import digest_of
 
 _ROWS_PER_COMMIT = 1_000
 _SINGLE_COMMITS = 300
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _decode = msgspec.json.decode
 
 
@@ -42,12 +40,6 @@ def bare_commit_ms(folder: Path) -> float:
         took_ms.append((time.perf_counter() - began) * 1_000)
     connection.close()
     return statistics.median(took_ms)
-
-
-def cpu_s(pid: int) -> float:
-    """Return the processor time that a process has used, its own and the system's on its behalf (Linux)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
 def _open(path: Path) -> sqlite3.Connection:

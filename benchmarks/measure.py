@@ -20,10 +20,10 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     what: str
     figure: float
-    unit: str
+    unit: str = "ratio"
     must: float
     aim: float
-    more_is_better: bool
+    more_is_better: bool = True
     raw: float | None = None
     beside: Mapping[str, float] = {}
     """What stands beside it in the same run: the limit, peers, what each process spent; the names carry the units."""

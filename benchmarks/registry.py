@@ -9,6 +9,8 @@ from importlib import import_module
 from benchmarks.measure import Measured
 
 BENCHMARKS = {
+    "b1": "benchmarks.kafka.risk",
+    "b3": "benchmarks.kafka.risk",
     "throughput": "benchmarks.throughput",
     "latency": "benchmarks.latency",
 }

@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 
 from benchmarks import synthetic
-from benchmarks.limits import bare_writes_per_s, cpu_s
+from benchmarks.limits import bare_writes_per_s
 from benchmarks.measure import Measured, slowness
+from benchmarks.processor import cpu_s
 from tests.support.processes import System, embedded_system
 
 LOANS = 4_000

@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
@@ -41,9 +41,13 @@ _SETTINGS = {
 class PostgresServer:
     """One server in a temporary folder, on a loopback port that stays the same over restarts."""
 
-    def __init__(self, programs: Path) -> None:
-        """Use `initdb` and `postgres` of the folder `programs`; nothing runs before `start`."""
+    def __init__(self, programs: Path, settings: Mapping[str, str] | None = None) -> None:
+        """Use `initdb` and `postgres` of the folder `programs`; nothing runs before `start`.
+
+        `settings` go before those of tests, which do without what only a power failure needs.
+        """
         self._programs = programs
+        self._settings = {**_SETTINGS, **(settings or {})}
         self._folder = Path(tempfile.mkdtemp(prefix="tocsin-postgres-"))
         self._data = self._folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
@@ -66,7 +70,7 @@ class PostgresServer:
             made = self._run("initdb", "-D", self._data, "-U", "tocsin", "-A", "trust", "-E", "UTF8", "--no-sync")
             if made.wait(_START_TIMEOUT_S) != 0:
                 raise RuntimeError(f"initdb failed: {self._log()}")
-        settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        settings = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
         self._process = self._run("postgres", "-D", self._data, "-p", str(self._port), *settings)
         self._watch = self._watch_over(self._process.pid)
         deadline = monotonic() + _START_TIMEOUT_S
@@ -202,14 +206,17 @@ def own_postgres() -> Iterator[PostgresServer]:
         server.remove()
 
 
-def new_server() -> PostgresServer:
-    """Return a server that is not started yet; without programs the test fails under CI and is skipped elsewhere."""
+def new_server(settings: Mapping[str, str] | None = None) -> PostgresServer:
+    """Return a server that is not started yet, with `settings` that differ from those of tests.
+
+    Without programs the test fails under CI and is skipped elsewhere.
+    """
     programs, reason = find_programs()
     if programs is None:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    return PostgresServer(programs)
+    return PostgresServer(programs, settings)
 
 
 @pytest.fixture
