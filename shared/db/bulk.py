@@ -37,6 +37,14 @@ class Shape(NamedTuple):
         """Return the places of some columns; ValueError for a column that is not written."""
         return tuple(self.columns.index(name) for name in names)
 
+    def plain(self, names: Sequence[str]) -> Sequence[str]:
+        """Return names of columns whose values the driver takes as they are; TypeError for others: as keys they would
+        come back changed."""
+        changed = {self.columns[place] for place, _ in self.decorators}
+        if changed.intersection(names):
+            raise TypeError(f"{self.table}: {', '.join(sorted(changed.intersection(names)))} cannot be a key here")
+        return names
+
     def bind(self, rows: Sequence[Sequence[Any]]) -> Bound:
         """Return the rows as the driver takes them."""
         if not self.decorators:

@@ -111,16 +111,11 @@ class PostgresTx:
     ) -> set[tuple[Any, ...]]:
         """Insert the rows whose key is not there yet; return their keys."""
         shape = shape_of(table, tuple(columns), "postgresql")
-        places = shape.indexes(key)
-        given: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-        bound = shape.bind(rows)
-        for row, values in zip(rows, bound, strict=True):
-            given.setdefault(tuple(values[place] for place in places), tuple(row[place] for place in places))
-        first = first_by_key(shape, bound, key)
-        names = ", ".join(shape.quoted[place] for place in places)
+        first = first_by_key(shape, shape.bind(rows), shape.plain(key))
+        names = ", ".join(shape.quoted[place] for place in shape.indexes(key))
         clause = f"ON CONFLICT ({names}) DO NOTHING RETURNING {names}"
         new = await self._write_many(table, shape, [first[values] for values in sorted(first)], clause)
-        return {given[tuple(values)] for values in new}
+        return {tuple(values) for values in new}
 
     async def upsert(
         self,

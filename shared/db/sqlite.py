@@ -120,16 +120,11 @@ class SqliteTx:
     ) -> set[tuple[Any, ...]]:
         """Insert the rows whose key is not there yet; return their keys."""
         shape = shape_of(table, tuple(columns), "sqlite")
-        places = shape.indexes(key)
-        given: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-        bound = shape.bind(rows)
-        for row, values in zip(rows, bound, strict=True):
-            given.setdefault(tuple(values[place] for place in places), tuple(row[place] for place in places))
-        first = first_by_key(shape, bound, key)
+        first = first_by_key(shape, shape.bind(rows), shape.plain(key))
         for known in await self._keys_there(shape, key, list(first)):
             del first[known]
-        await self._write_many(shape, [first[values] for values in sorted(first)], "")
-        return {given[values] for values in first}
+        await self._write_many(shape, list(first.values()), "")
+        return set(first)
 
     async def upsert(
         self,

@@ -7,7 +7,7 @@ import hashlib
 import os
 import time
 
-_SEPARATOR = b"\x1f"
+_SEPARATOR = "\x1f"
 
 
 def new_id() -> str:
@@ -22,7 +22,7 @@ def new_id() -> str:
 
 def hashed_id(*parts: object) -> str:
     """Return 32 hexadecimal digits (SHA-256, first half) that depend on the parts alone, in their order."""
-    digest = hashlib.sha256(_SEPARATOR.join(str(part).encode() for part in parts))
+    digest = hashlib.sha256(_SEPARATOR.join(map(str, parts)).encode())
     return digest.hexdigest()[:32]
 
 

@@ -18,6 +18,8 @@ from shared.events.envelope import Envelope, to_headers
 from shared.kernel.ids import hashed_id
 
 SOURCE = "tocsin/intake"
+_TO = Topic.INTAKE.value
+"""As the driver takes it at once: for each row with a member of an enum it would look for an adapter."""
 
 
 async def pass_on(tx: Tx, desk: Desk, accepted: Sequence[tuple[IncomingFact, Accepted]]) -> None:
@@ -43,7 +45,7 @@ async def pass_on(tx: Tx, desk: Desk, accepted: Sequence[tuple[IncomingFact, Acc
             traceparent=telemetry.onward(fact.traceparent) if fact.traceparent else trace,
         )
         key = f"{reading.book}/{client}"
-        rows.append(OutboxRow(fact.event_id, Topic.INTAKE, desk.lane(key), key, to_headers(envelope), fact.body))
+        rows.append(OutboxRow(fact.event_id, _TO, desk.lane(key), key, to_headers(envelope), fact.body))
     await outbox.put(tx, desk.house, rows)
 
 
