@@ -13,6 +13,7 @@ BENCHMARKS = {
     "b3": "benchmarks.kafka.risk",
     "throughput": "benchmarks.throughput",
     "latency": "benchmarks.latency",
+    "b5": "benchmarks.ndjson_intake",
 }
 """What `make bench` runs, in this order; two names may share a module whose run gives the figures of both."""
 

@@ -1,6 +1,6 @@
 """What a transaction has looked up: names, earlier facts, books. Filled set by set, never row by row."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 
 from services.intake.domain.reading import name_of
 from services.intake.domain.verdict import Registered, Target
@@ -29,7 +29,7 @@ class View:
 
     def unseen(self, names: Iterable[str]) -> set[str]:
         """Return the names that nobody has looked up yet."""
-        return {name for name in names if name not in self.looked}
+        return set(names) - self.looked
 
 
 async def look_up(tx: Tx, view: View, facts: Sequence[IncomingFact], *, released: bool = False) -> None:
@@ -38,26 +38,32 @@ async def look_up(tx: Tx, view: View, facts: Sequence[IncomingFact], *, released
     `released` facts come from quarantine, where their own locked rows already keep others out: what they still lack
     is read and not locked, so that two transactions that each bring one half of it cannot stand in each other's way.
     """
-    names = {name for fact in facts for name in fact.reading.needs}
-    names.update(fact.reading.registers for fact in facts if fact.reading.registers)
-    names = {name for name in names if name not in view.known} if released else view.unseen(names)
-    earlier = {one for fact in facts for one in (fact.reading.refers, fact.reading.refers_directly) if one}
+    names: set[str] = set()
+    earlier: set[str] = set()
+    for fact in facts:
+        reading = fact.reading
+        names.update(reading.needs)
+        if reading.registers:
+            names.add(reading.registers)
+        if reading.refers:
+            earlier.update(one for one in (reading.refers, reading.refers_directly) if one)
+    names = names - view.known.keys() if released else view.unseen(names)
     await look_up_names(tx, view, names, facts, released=released)
     if earlier:
         await look_up_facts(tx, view, earlier)
 
 
 async def look_up_names(
-    tx: Tx, view: View, names: Collection[str], facts: Sequence[IncomingFact] = (), *, released: bool = False
+    tx: Tx, view: View, names: Set[str], facts: Sequence[IncomingFact] = (), *, released: bool = False
 ) -> None:
     """Look up names; see `look_up`. `facts` are those whose clients are to be locked."""
     view.looked.update(names)
-    wanted = {name for name in names if name not in view.known}
+    wanted = names - view.known.keys()
     await _share_books(tx, view, wanted)
     if others := [name for name in wanted if not name.startswith(_BOOK)]:
         for row in await registry.read(tx, others):
             view.note(*row)
-    missing = {name for name in wanted if name not in view.known}
+    missing = wanted - view.known.keys()
     if missing:
         await registry.hold_places(tx, missing)
     reading = {fact.reading.registers for fact in facts if fact.reading.registers}
@@ -107,10 +113,7 @@ def _client_names(view: View, facts: Sequence[IncomingFact]) -> set[str]:
     found = set()
     for fact in facts:
         reading = fact.reading
-        client = reading.client
-        if not client:
-            subject = view.known.get(reading.subject_name)
-            client = subject.client if subject else ""
-        if client:
+        subject = view.known.get(reading.subject_name)
+        if client := reading.client or (subject.client if subject else ""):
             found.add(f"client {reading.book} {client}")
     return found
