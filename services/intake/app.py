@@ -50,7 +50,7 @@ def _facts(desk: Desk, platform: Platform) -> Subscription:
         outcomes = await take_records(tx, desk, batch.records, platform.clock.now())
         counted[batch.partition] = [(one.outcome, one.reasons[0] if one.reasons else "") for one in outcomes]
 
-    async def dead_letter(tx: Tx, record: Record, error: str) -> None:
+    async def dead_letter(tx: Tx, record: Record, error: Exception) -> None:
         await keep_undigestible(tx, record, error, platform.clock.now())
 
     def after_commit(batch: Batch) -> None:

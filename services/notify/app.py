@@ -12,7 +12,7 @@ from services.notify.settings import NotifySettings
 from services.notify.store.tables import HOUSE, METADATA, MORGUE
 from services.notify.wording import TemplatesWrong, Wordings
 from services.notify.workers import make_workers
-from shared.db.letters import UNDIGESTIBLE, bury
+from shared.db.letters import bury, why_of
 from shared.db.port import Database, Tx
 from shared.events.base import Topic
 from shared.log.port import Record
@@ -77,8 +77,8 @@ def _subscription(topic: Topic, take: Take, composing: Bell) -> Subscription:
     async def handle(tx: Tx, batch: Batch) -> None:
         await take(tx, batch.records)
 
-    async def keep_dead_letter(tx: Tx, record: Record, error: str) -> None:
-        await bury(tx, MORGUE, [(record, UNDIGESTIBLE, error)])
+    async def keep_dead_letter(tx: Tx, record: Record, error: Exception) -> None:
+        await bury(tx, MORGUE, [(record, why_of(error))])
 
     def after_commit(_batch: Batch) -> None:
         composing.ring()

@@ -79,3 +79,9 @@ def settle_dead_letters(op: Operations) -> None:
     op.add_column("dead_letter", Column("state", Text, nullable=False, server_default="kept"))
     op.add_column("dead_letter", Column("settled_at", BigInteger, nullable=False, server_default="0"))
     op.create_index("dead_letter_client", "dead_letter", ["book", "client"])
+
+
+def place_dead_letters(op: Operations) -> None:
+    """Add to dead letters which event of whose they are, and where in our code it broke."""
+    for name in ("event_id", "producer", "stack"):
+        op.add_column("dead_letter", Column(name, Text, nullable=False, server_default=""))

@@ -5,6 +5,7 @@ transaction that steps over them.
 """
 
 import base64
+import traceback
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -36,12 +37,28 @@ from shared.telemetry import onward, origin_of
 
 UNDIGESTIBLE = "undigestible"
 SAME_ID_OTHER_BODY = "same_id_other_body"
+WRONG_PARTITION = "wrong_partition"
 _BODY_MAX = 512 * 1024
 """Bytes of a poisonous message that its dead letter carries on; the database keeps all of them."""
+_ERROR_LENGTH_MAX = 2_000
+_STACK_FRAMES_MAX = 40
+"""The innermost frames of an error that its dead letter keeps; those outside them are the same for all."""
+_ROOTS = ("services", "shared", "tocsin", "tests")
 _ENCODE = msgspec.json.encode
 _HEADERS = msgspec.json.Decoder(list[tuple[str, str]]).decode
 KEPT, RETRIED, DISMISSED = "kept", "retried", "dismissed"
 _IN_HAND = "in_hand"
+
+
+class Why(NamedTuple):
+    """Why a message could not be digested."""
+
+    reason: str
+    """One of few words."""
+    error: str
+    stack: str = ""
+    """Where in our code it happened, outermost first: `module:line function`, one a line. No values: they may be
+    personal data."""
 
 
 class DeadLetter(NamedTuple):
@@ -67,6 +84,11 @@ class DeadLetter(NamedTuple):
     settled_by: str
     settled_at: int
     comment: str
+    event_id: str
+    """Id of the event in its envelope; empty when that cannot be read."""
+    producer: str
+    """Who says to have sent it: the envelope's source."""
+    stack: str
 
     @property
     def record(self) -> Record:
@@ -99,6 +121,9 @@ def dead_letter_table(metadata: MetaData) -> Table:
         Column("settled_by", Text, nullable=False),
         Column("settled_at", BigInteger, nullable=False),
         Column("comment", Text, nullable=False),
+        Column("event_id", Text, nullable=False),
+        Column("producer", Text, nullable=False),
+        Column("stack", Text, nullable=False),
         Index("dead_letter_at", "at", "id"),
         Index("dead_letter_client", "book", "client"),
     )
@@ -113,16 +138,37 @@ class Morgue(NamedTuple):
     message: type[DeadLettered]
 
 
-async def bury(tx: Tx, morgue: Morgue, buried: Sequence[tuple[Record, str, str]]) -> list[DeadLetter]:
-    """Keep (record, reason, error's text); return what is kept of each.
+def why_of(error: Exception) -> Why:
+    """Return what an error that a handler raised says: one that names a `reason` of its own gives that."""
+    reason = getattr(error, "reason", UNDIGESTIBLE)
+    return Why(reason, f"{type(error).__name__}: {error}"[:_ERROR_LENGTH_MAX], _stack_of(error))
+
+
+def _stack_of(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__, limit=-_STACK_FRAMES_MAX)
+    return "\n".join(f"{_module_of(one.filename)}:{one.lineno} {one.name}" for one in frames)
+
+
+def _module_of(filename: str) -> str:
+    """Return the name of a source file from its package on: where that is installed is no reader's concern."""
+    parts = filename.removesuffix(".py").split("/")
+    for root in ("site-packages", *_ROOTS):
+        if root in parts:
+            at = len(parts) - 1 - parts[::-1].index(root)
+            return ".".join(parts[at + (root == "site-packages") :])
+    return ".".join(parts[-2:])
+
+
+async def bury(tx: Tx, morgue: Morgue, buried: Sequence[tuple[Record, Why]]) -> list[DeadLetter]:
+    """Keep records with the reason of each; return what is kept of each.
 
     A letter that is there already stays and is told once; one that somebody tried to digest again is kept on.
     """
     letters: list[DeadLetter] = []
     rows: list[outbox.OutboxRow] = []
-    for record, reason, error in buried:
+    for record, why in buried:
         envelope = _envelope(record)
-        letter = _letter(record, envelope, (reason, error), _micros(tx.now))
+        letter = _letter(record, envelope, why, _micros(tx.now))
         letters.append(letter)
         rows.append(_message(morgue, record, envelope, letter, tx))
     if letters:
@@ -187,8 +233,7 @@ def _envelope(record: Record) -> Envelope | None:
         return None
 
 
-def _letter(record: Record, envelope: Envelope | None, why: tuple[str, str], at_us: int) -> DeadLetter:
-    reason, error = why
+def _letter(record: Record, envelope: Envelope | None, why: Why, at_us: int) -> DeadLetter:
     return DeadLetter(
         hashed_id(record.topic, record.partition, record.offset),
         record.topic,
@@ -197,8 +242,8 @@ def _letter(record: Record, envelope: Envelope | None, why: tuple[str, str], at_
         "" if envelope is None else envelope.book,
         "" if envelope is None else envelope.client,
         "" if envelope is None else envelope.type,
-        reason,
-        error[:2_000],
+        why.reason,
+        why.error[:_ERROR_LENGTH_MAX],
         _ENCODE([(name, base64.b64encode(value).decode()) for name, value in record.headers]),
         record.value,
         at_us,
@@ -207,6 +252,9 @@ def _letter(record: Record, envelope: Envelope | None, why: tuple[str, str], at_
         "",
         0,
         "",
+        "" if envelope is None else envelope.id,
+        "" if envelope is None else envelope.source,
+        why.stack,
     )
 
 
@@ -219,6 +267,9 @@ def _message(morgue: Morgue, record: Record, envelope: Envelope | None, letter: 
         "reason": letter.reason,
         "error": letter.error.partition(":")[0] if personal else letter.error,
         # Personal data leaves its own topic for no other (D19): such a letter names its record and no more.
+        "event_id": letter.event_id,
+        "producer": letter.producer,
+        "stack": letter.stack,
         "value_base64": "" if personal else base64.b64encode(record.value[:_BODY_MAX]).decode(),
     }
     event_id = hashed_id(letter.id, "dead-letter")

@@ -53,4 +53,9 @@ class DeadLettered(Message, frozen=True, gc=False, omit_defaults=True, kw_only=T
     origin_offset: int
     reason: str
     error: str
+    event_id: str = ""
+    """Id of the event that was in it, as far as that could be read; its producer likewise."""
+    producer: str = ""
+    stack: str = ""
+    """Where it broke: `module:line function`, outermost first, one a line."""
     value_base64: str = ""

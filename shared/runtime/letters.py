@@ -72,8 +72,11 @@ class LetterShown(BaseModel):
     book: str
     client: str
     type: str
+    event_id: str
+    producer: str
     reason: str
     error: str
+    stack: str = Field(description="Where it broke: `module:line function`, outermost first, one a line")
     value_base64: str
     at: datetime
     state: _State

@@ -191,13 +191,13 @@ class PartitionLoop:
         if self._too_much_poison():
             await self._stand(f"too much poison; the last was {error!r}", stop)
             return
-        await self._bury(records[0], f"{type(error).__name__}: {error}", stop)
+        await self._bury(records[0], error, stop)
 
-    async def _bury(self, record: Record, text: str, stop: asyncio.Event) -> None:
-        _log.error("dead_letter", **about(record), error=text)
+    async def _bury(self, record: Record, error: Exception, stop: asyncio.Event) -> None:
+        _log.error("dead_letter", **about(record), error=f"{type(error).__name__}: {error}")
         try:
             with span(f"bury {record.topic}", "consumer", origins_of([record]), **about_batch([record])):
-                await self._put_aside(record, text)
+                await self._put_aside(record, error)
         except (Fenced, DatabaseUnavailable):
             await self._backoff.pause(stop)
             await self.claim(stop)
@@ -207,10 +207,10 @@ class PartitionLoop:
         metrics.DEAD_LETTERS.labels(self._service.name, record.topic).inc()
         self._service.wake_relay.ring()
 
-    async def _put_aside(self, record: Record, text: str) -> None:
+    async def _put_aside(self, record: Record, error: Exception) -> None:
         async with self._service.database.transaction() as tx:
             await self._advance(tx, [record])
-            await self._subscription.dead_letter(tx, record, text)
+            await self._subscription.dead_letter(tx, record, error)
             crash_point("consume.before_bury", self._service.name)
         crash_point("consume.after_bury", self._service.name)
 

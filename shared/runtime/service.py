@@ -9,6 +9,7 @@ from fastapi import APIRouter
 
 from shared.clock import Clock
 from shared.db.house import HouseTables
+from shared.db.letters import UNDIGESTIBLE
 from shared.db.port import Database, Tx
 from shared.events.base import Topic
 from shared.log.port import EventLog, Record
@@ -27,6 +28,11 @@ class Batch(NamedTuple):
 class Poison(Exception):
     """A message that can never be digested: not to be retried."""
 
+    def __init__(self, text: str, reason: str = UNDIGESTIBLE) -> None:
+        """`reason` is the word under which its dead letter is kept."""
+        super().__init__(text)
+        self.reason = reason
+
 
 @dataclass(frozen=True)
 class Subscription:
@@ -35,8 +41,8 @@ class Subscription:
     topic: str
     handle: Callable[[Tx, Batch], Awaitable[None]]
     """Runs inside the transaction that has already moved the position; an exception rolls both back."""
-    dead_letter: Callable[[Tx, Record, str], Awaitable[None]]
-    """Keeps a record that `handle` cannot digest even alone, with the error's text."""
+    dead_letter: Callable[[Tx, Record, Exception], Awaitable[None]]
+    """Keeps a record that `handle` cannot digest even alone, with the error that it raised."""
     claimed: Callable[[Tx, int, int], Awaitable[None]] | None = None
     """(tx, partition, epoch): this process takes over a partition."""
     after_commit: Callable[[Batch], None] | None = None

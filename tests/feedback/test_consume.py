@@ -46,12 +46,12 @@ async def test_what_should_be_for_feedback_and_is_not_readable_is_kept_as_a_dead
         await small_house.digest(Topic.INTAKE, 0, [broken])
     (subscription,) = (one for one in small_house.service.subscriptions if one.topic == Topic.INTAKE)
     async with small_house.database.transaction() as tx:
-        await subscription.dead_letter(tx, broken, "DecodeError: not JSON")
+        await subscription.dead_letter(tx, broken, ValueError("not JSON"))
     (letter,) = (await small_house.get("/dead-letters")).json()["items"]
     assert (letter["topic"], letter["type"], letter["error"]) == (
         "tocsin.intake",
         "tocsin.loan.closed.v1",
-        "DecodeError: not JSON",
+        "ValueError: not JSON",
     )
 
 

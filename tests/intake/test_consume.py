@@ -70,7 +70,7 @@ async def test_what_cannot_be_understood_is_kept_with_its_bytes(
 async def test_one_that_breaks_the_consumer_is_kept_too(house: House) -> None:
     broken = structured(repayment(), 3)
     async with house.database.transaction() as tx:
-        await keep_undigestible(tx, broken, "ValueError: with somebody's name", house.clock.now())
+        await keep_undigestible(tx, broken, ValueError("with somebody's name"), house.clock.now())
     (item,) = (await house.get("/quarantine", reason="undigestible")).json()["items"]
     assert item["errors"] == [{"pointer": "", "detail": "ValueError"}]
     await house.open_book()

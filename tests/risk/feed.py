@@ -85,7 +85,8 @@ class Feed:
             target=event_id(target) if target else "",
             origin_id=name,
         )
-        return self.append(lane_of(client, PARTITIONS) if lane is None else lane, envelope, fact, client)
+        key = f"{fact.book}/{client}"
+        return self.append(lane_of(key, PARTITIONS) if lane is None else lane, envelope, fact, key)
 
     def _broadcast(self, message: Any, name: str, book: str, moment: datetime) -> None:
         for lane in range(PARTITIONS):

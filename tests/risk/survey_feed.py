@@ -65,9 +65,10 @@ class Surveys:
             book=message.book,
             client=client,
         )
-        lane = lane_of(client, PARTITIONS)
+        key = f"{message.book}/{client}"
+        lane = lane_of(key, PARTITIONS)
         headers, body = to_headers(envelope), msgspec.json.encode(message)
-        self.lanes[lane].append(Record(Topic.FEEDBACK, lane, len(self.lanes[lane]), client.encode(), headers, body, 0))
+        self.lanes[lane].append(Record(Topic.FEEDBACK, lane, len(self.lanes[lane]), key.encode(), headers, body, 0))
 
     def pending(self, batch_records: int = 2_000) -> Iterable[Batch]:
         """Return what has not been folded yet, lane by lane."""

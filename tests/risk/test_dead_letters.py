@@ -4,27 +4,42 @@ from datetime import date
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from sqlalchemy import select
 
 from services.risk.handlers.letters import keep_dead_letter
 from services.risk.store.tables import COUNTER, DEAD_LETTER, HOUSE, LEDGER
-from shared.db import positions
+from shared.db import outbox, positions
 from shared.db.letters import DeadLetter
 from shared.events import facts
+from shared.events.base import Topic
+from shared.events.risk import MessageDeadLettered
 from shared.log.port import Record
 from shared.runtime.service import Poison
-from tests.risk.feed import AnyDatabase, Feed, disburse, fold_one, register, repay, rows_of, settle, small_book
+from tests.risk.feed import (
+    SOURCE,
+    AnyDatabase,
+    Feed,
+    disburse,
+    event_id,
+    fold_one,
+    register,
+    repay,
+    rows_of,
+    settle,
+    small_book,
+)
 from tests.risk.front import RISK, get
 from tests.risk.truth import assert_true
 
 ME = {"by": "operator-1"}
 
 
-async def bury(database: AnyDatabase, record: Record, error: str = "Poison: …") -> str:
+async def bury(database: AnyDatabase, record: Record) -> str:
     """Keep a record as the consumer does when it cannot be digested; returns the letter's id."""
     async with database.transaction() as tx:
-        await keep_dead_letter(tx, record, error)
+        await keep_dead_letter(tx, record, Poison("…"))
         claim = await positions.claim(tx, HOUSE, "risk", record.topic, record.partition, "owner")
         assert await positions.advance(
             tx, HOUSE, "risk", record.topic, record.partition, claim.epoch, claim.next_offset, record.offset + 1
@@ -137,3 +152,22 @@ async def test_a_letter_keeps_its_record_as_it_lay(database: AnyDatabase) -> Non
     await bury(database, record)
     (row,) = await rows_of(database, select(DEAD_LETTER))
     assert DeadLetter(*row).record._replace(timestamp_ms=0) == record
+
+
+async def test_a_letter_says_whose_event_it_was_and_where_it_broke_and_is_told_so(database: AnyDatabase) -> None:
+    feed = Feed()
+    register(feed, "c1")
+    (batch,) = feed.pending()
+    with pytest.raises(Poison) as raised:
+        await fold_one(database, batch)
+    async with database.transaction() as tx:
+        await keep_dead_letter(tx, batch.records[0], raised.value)
+        told = await outbox.unsent(tx, HOUSE, Topic.RISK_DEAD_LETTERS, batch.partition, 2)
+    (row,) = await rows_of(database, select(DEAD_LETTER))
+    assert (row.event_id, row.producer) == (event_id("c1-registered"), SOURCE)
+    assert [line.split(":")[0] for line in row.stack.splitlines()][-2:] == ["services.risk.handlers.fold"] * 2
+    assert row.stack.endswith(" _terms")
+    ((_, message),) = told
+    body = msgspec.json.decode(message.value, type=MessageDeadLettered)
+    assert (body.origin_topic, body.origin_partition, body.origin_offset) == (batch.topic, batch.partition, 0)
+    assert (body.event_id, body.producer, body.stack) == (row.event_id, row.producer, row.stack)

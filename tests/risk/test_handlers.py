@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from services.risk.handlers.fold import Scope, fold_batch
 from services.risk.handlers.letters import keep_dead_letter
-from services.risk.store.tables import ANOMALY, CLIENT, DEAD_LETTER, HOUSE, LEDGER, LOAN, MARK
+from services.risk.store.tables import ANOMALY, CLIENT, COUNTER, DEAD_LETTER, HOUSE, LEDGER, LOAN, MARK
 from shared.db import migrate
 from shared.db.sqlite import open_sqlite
 from shared.events import facts
@@ -86,7 +86,7 @@ async def test_the_same_id_with_another_body_is_a_dead_letter(database: AnyDatab
     (client,) = await rows_of(database, select(CLIENT))
     assert client.degraded
     (message,) = await rows_of(database, select(HOUSE.outbox.c.topic, HOUSE.outbox.c.partition))
-    assert tuple(message) == ("tocsin.risk.dead-letters", lane_of("c0", PARTITIONS))
+    assert tuple(message) == ("tocsin.risk.dead-letters", lane_of("auto/c0", PARTITIONS))
     await assert_true(database)
 
 
@@ -102,11 +102,11 @@ async def test_poison_raises_and_its_dead_letter_keeps_the_bytes(database: AnyDa
         book="auto",
         client="c0",
     )
-    record = feed.append(lane_of("c0", PARTITIONS), envelope, b'{"loan": 7}', "c0")
+    record = feed.append(lane_of("auto/c0", PARTITIONS), envelope, b'{"loan": 7}', "auto/c0")
     with pytest.raises(Exception, match="Expected `str`"):
         await fold(database, feed)
     async with database.transaction() as tx:
-        await keep_dead_letter(tx, record, "ValidationError: …")
+        await keep_dead_letter(tx, record, ValueError("…"))
     (letter,) = await rows_of(database, select(DEAD_LETTER))
     assert (letter.body, letter.offset, letter.reason) == (b'{"loan": 7}', record.offset, "undigestible")
     (client,) = await rows_of(database, select(CLIENT))
@@ -114,10 +114,29 @@ async def test_poison_raises_and_its_dead_letter_keeps_the_bytes(database: AnyDa
     await assert_true(database)
 
 
+async def test_what_another_partitioner_wrote_is_kept_apart(database: AnyDatabase) -> None:
+    feed = Feed()
+    small_book(feed, loans=1)
+    await fold(database, feed)
+    counted = await rows_of(database, select(COUNTER))
+    own = lane_of("auto/c0", PARTITIONS)
+    fact = facts.LoanChargedOff(book="auto", value_date=date(2020, 3, 1), loan="l0")
+    record = feed.fact(fact, "c0", "foreign", lane=1 - own)
+    batch = Batch(TOPIC, record.partition, 1, [record])
+    async with database.transaction() as tx:
+        with pytest.raises(Poison, match=f"auto/c0 belongs to partition {own}") as raised:
+            await fold_batch(tx, batch, Scope(OWNER, PARTITIONS))
+        await keep_dead_letter(tx, record, raised.value)
+    (letter,) = await rows_of(database, select(DEAD_LETTER))
+    assert (letter.reason, letter.client) == ("wrong_partition", "c0")
+    assert await rows_of(database, select(COUNTER)) == counted
+    await assert_true(database)
+
+
 async def test_a_record_without_any_envelope_is_kept_too(database: AnyDatabase) -> None:
     record = Record(TOPIC, 0, 3, b"\xff", (), b"\x00", 0)
     async with database.transaction() as tx:
-        await keep_dead_letter(tx, record, "ValueError: …")
+        await keep_dead_letter(tx, record, ValueError("…"))
         with pytest.raises(ValueError, match="attributes missing"):
             await fold_batch(tx, Batch(TOPIC, 0, 1, [record]), Scope(OWNER, PARTITIONS))
     assert len(await rows_of(database, select(DEAD_LETTER))) == 1

@@ -47,8 +47,8 @@ class Letters:
         if self.trouble is not None:
             await self.trouble(batch)
 
-    async def dead_letter(self, tx: Tx, record: Record, error: str) -> None:
-        await tx.insert(DEAD, ["offset", "error"], [(record.offset, error)])
+    async def dead_letter(self, tx: Tx, record: Record, error: Exception) -> None:
+        await tx.insert(DEAD, ["offset", "error"], [(record.offset, str(error))])
 
     def service(self) -> Service:
         house: HouseTables = HOUSE

@@ -11,7 +11,7 @@ from services.feedback.store.alerts import AlertRow
 from services.feedback.store.contacts import ContactRow
 from services.feedback.store.surveys import SurveyRow
 from services.feedback.store.tables import MORGUE
-from shared.db.letters import UNDIGESTIBLE, bury
+from shared.db.letters import bury, why_of
 from shared.db.port import Tx
 from shared.events.contacts import ContactPut
 from shared.events.envelope import Envelope, from_headers
@@ -124,9 +124,9 @@ async def note_contacts(tx: Tx, batch: Batch) -> None:
         await contacts.save_contacts(tx, newer)
 
 
-async def keep_dead_letter(tx: Tx, record: Record, error: str) -> None:
-    """Keep a record that cannot be digested even alone, with the error's text."""
-    await bury(tx, MORGUE, [(record, UNDIGESTIBLE, error)])
+async def keep_dead_letter(tx: Tx, record: Record, error: Exception) -> None:
+    """Keep a record that cannot be digested even alone, with the error."""
+    await bury(tx, MORGUE, [(record, why_of(error))])
 
 
 def _times(value_date: date, known_at: datetime) -> Times:

@@ -36,9 +36,9 @@ async def take_records(tx: Tx, desk: Desk, records: Sequence[Record], now: datet
     return told
 
 
-async def keep_undigestible(tx: Tx, record: Record, error: str, now: datetime) -> None:
+async def keep_undigestible(tx: Tx, record: Record, error: Exception, now: datetime) -> None:
     """Keep a record that broke the consumer itself."""
-    findings = (Finding("", error.partition(":")[0]),)
+    findings = (Finding("", type(error).__name__),)
     await keep_refused(tx, record, Refusal("", "", "", findings), HeldReason.UNDIGESTIBLE, now)
 
 

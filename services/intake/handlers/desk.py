@@ -5,9 +5,7 @@ from shared.db.house import HouseTables
 from shared.db.lanes import fix_partitions
 from shared.db.port import Tx
 from shared.events.base import Topic
-from shared.log.lanes import lane_of
-
-_KEYS_REMEMBERED_MAX = 200_000
+from shared.log.lanes import Lanes
 
 
 class Desk:
@@ -17,19 +15,10 @@ class Desk:
         """`partitions` is the number of lanes that this process was configured with."""
         self.house, self.bounds, self.partitions = house, bounds, partitions
         self._fixed = False
-        self._lanes: dict[str, int] = {}
+        self.lane = Lanes(partitions).of
 
     async def fix_lanes(self, tx: Tx) -> None:
         """Hold this process to the number of lanes that keys were laid out with; PartitionsChanged otherwise (D9)."""
         if not self._fixed:
             await fix_partitions(tx, self.house, Topic.INTAKE, self.partitions)
             self._fixed = True
-
-    def lane(self, key: str) -> int:
-        """Return the lane of a key; keys repeat, and hashing one costs more than remembering it."""
-        lane = self._lanes.get(key)
-        if lane is None:
-            if len(self._lanes) >= _KEYS_REMEMBERED_MAX:
-                self._lanes.clear()
-            lane = self._lanes[key] = lane_of(key, self.partitions)
-        return lane

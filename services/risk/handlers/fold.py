@@ -20,12 +20,13 @@ from services.risk.handlers.subjects import LOANS, PROJECTS, SURVEYS, Work, fold
 from services.risk.store import books, counters, facts, marks
 from services.risk.store.tables import HOUSE
 from shared.db import lanes, positions
+from shared.db.letters import WRONG_PARTITION
 from shared.db.port import Tx
 from shared.events import intake
 from shared.events.base import Topic
 from shared.kernel.days import FOREVER, day_of
 from shared.kernel.money import parse_amount
-from shared.log.lanes import lane_of
+from shared.log.lanes import Lanes, lane_of
 from shared.runtime.service import Batch, Poison
 
 EVALUATE = "evaluate"
@@ -42,17 +43,40 @@ class Scope:
     """Partitions of the intake topic that are assigned to this process."""
     tallies: set[int] = field(default_factory=set)
     """Tallies that are sure to be there already."""
+    laid_out: list[Lanes] = field(default_factory=list)
+    """The lanes of the intake topic, once they are known for good."""
 
 
 async def lanes_of(tx: Tx, scope: Scope) -> int:
     """Return the number of lanes that the intake topic was first used with (D9)."""
-    return await lanes.stored_partitions(tx, HOUSE, Topic.INTAKE) or scope.partitions
+    return (await _lanes(tx, scope)).partitions
+
+
+async def _lanes(tx: Tx, scope: Scope) -> Lanes:
+    if scope.laid_out:
+        return scope.laid_out[0]
+    stored = await lanes.stored_partitions(tx, HOUSE, Topic.INTAKE)
+    if stored is None:
+        return Lanes(scope.partitions)
+    scope.laid_out.append(Lanes(stored))
+    return scope.laid_out[0]
+
+
+async def _check_lane(tx: Tx, batch: Batch, arrived: Sequence[Arrival], scope: Scope) -> None:
+    """Refuse what another partitioner than ours wrote: only a client's own partition may change that client (D8)."""
+    of = (await _lanes(tx, scope)).of
+    for one in arrived:
+        key = f"{one.message.book}/{one.envelope.client}"
+        if of(key) != batch.partition:
+            text = f"client {key} belongs to partition {of(key)}, and this came by {batch.partition}"
+            raise Poison(text, WRONG_PARTITION)
 
 
 async def fold_batch(tx: Tx, batch: Batch, scope: Scope) -> None:
     """Fold a batch of the intake topic; Poison or a decoding error when a record of it cannot be digested."""
     arrived = reading.decode_batch(batch.records)
     metrics.UNKNOWN_TYPES.inc(arrived.unknown)
+    await _check_lane(tx, batch, arrived.facts, scope)
     early = await _open_books(tx, batch.partition, arrived.controls, scope)
     fresh = await into_ledger(tx, arrived.facts)
     terms = await _terms(tx, fresh, arrived.controls)
@@ -79,6 +103,7 @@ async def fold_surveys(tx: Tx, batch: Batch, scope: Scope) -> None:
     before this lane has opened its book waits in the ledger for that.
     """
     arrived = reading.decode_batch(batch.records)
+    await _check_lane(tx, batch, arrived.facts, scope)
     await positions.hold(tx, HOUSE, "risk", Topic.INTAKE, batch.partition)
     fresh = await into_ledger(tx, arrived.facts)
     names = sorted({one.message.book for one in fresh})

@@ -1,0 +1,16 @@
+"""Dead letters name their event, its producer, and where in our code it broke."""
+
+from typing import cast
+
+from alembic import op
+from alembic.operations import Operations
+
+from shared.db.house_revisions import place_dead_letters
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Add the columns."""
+    place_dead_letters(cast("Operations", op))
