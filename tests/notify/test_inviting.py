@@ -11,7 +11,7 @@ from services.notify.handlers.composing import gather, keep, put_into_words
 from services.notify.handlers.inviting import take_contacts
 from services.notify.store.tables import HOUSE, MORGUE
 from shared.db import outbox
-from shared.db.letters import bury
+from shared.db.letters import Why, bury
 from shared.events.contacts import ContactPut
 from tests.notify.house import NOW, House, contact, record, survey
 
@@ -114,7 +114,7 @@ async def test_what_is_known_of_a_client_leaves_no_trace_in_dead_letters_and_err
     async with house.database.transaction() as tx:
         with pytest.raises(msgspec.ValidationError) as refused:
             await take_contacts(tx, [broken])
-        await bury(tx, MORGUE, [(broken, "undigestible", f"ValidationError: {refused.value} li@example.org")])
+        await bury(tx, MORGUE, [(broken, Why("undigestible", f"ValidationError: {refused.value} li@example.org"))])
         ((_, letter),) = await outbox.unsent(tx, HOUSE, "tocsin.notify.dead-letters", 0, 10)
     with pytest.raises(DBAPIError) as failed:
         async with house.database.read() as tx:
