@@ -17,7 +17,8 @@ import uvloop
 
 from services.risk.domain import loan
 from services.risk.domain.book import BookTerms
-from services.risk.domain.cells import Cells, Rows, add, add_rows
+from services.risk.domain.cells import Cells, add
+from services.risk.domain.change import Change, Known, Total
 from services.risk.domain.client import history_of
 from services.risk.domain.loan_facts import order_of
 from services.risk.domain.loan_state import LoanState
@@ -34,6 +35,10 @@ from shared.runtime.lifecycle import _tune_garbage_collection
 from shared.runtime.service import Limits
 
 _READ_TIMEOUT_S = 0.2
+
+Group = tuple[str, SegmentLog, str]
+"""(book, segments over time, currency): loans that are placed alike."""
+Totals = defaultdict[Group, Total]
 
 
 class Memory:
@@ -60,13 +65,14 @@ class Memory:
             if one.envelope.id not in self._ids:
                 self._ids.add(one.envelope.id)
                 fresh[one.subject].append(one)
-        rows: defaultdict[tuple[SegmentLog, str], Rows] = defaultdict(dict)
+        totals: Totals = defaultdict(Total)
         moved = self._fold_clients(fresh)
         for subject, ones in fresh.items():
             if subject.startswith("loan/"):
-                self._fold_loan(subject, ones, rows, subject in moved)
-        for (log, currency), total in rows.items():
-            add(self.cells, place(total, log, currency))
+                self._fold_loan(subject, ones, totals, subject in moved)
+        known: defaultdict[str, Known] = defaultdict(dict)
+        for (book, log, currency), total in totals.items():
+            add(self.cells, place(total.rows(self._terms[book], known[book]), log, currency))
 
     def _fold_clients(self, fresh: dict[str, list[Arrival]]) -> set[str]:
         """Bring clients up to date; return their loans that fold again by it, after folding those that do only so."""
@@ -82,35 +88,28 @@ class Memory:
                     self._fold_again(key, fresh.get(key, []), before, after)
         return moved
 
-    def _fold_loan(
-        self, subject: str, ones: list[Arrival], rows: defaultdict[tuple[SegmentLog, str], Rows], done: bool
-    ) -> None:
+    def _fold_loan(self, subject: str, ones: list[Arrival], totals: Totals, done: bool) -> None:
         if done:
             return
         client = f"client/{ones[0].message.book}/{ones[0].envelope.client}"
         state = self._states.get(subject)
-        if state is None or not self._continue(subject, ones, state, rows):
+        if state is None or not self._continue(subject, ones, state, totals):
             if subject not in self._states:
                 self._loans_of[client].append(subject)
             moves = self._moves.get(client, [])
             self._fold_again(subject, ones, moves, moves)
 
-    def _continue(
-        self,
-        subject: str,
-        ones: list[Arrival],
-        state: LoanState,
-        rows: defaultdict[tuple[SegmentLog, str], Rows],
-    ) -> bool:
-        told, terms = told_of(ones), self._terms[ones[0].message.book]
-        steps: list[tuple[tuple[SegmentLog, str], Rows]] = []
+    def _continue(self, subject: str, ones: list[Arrival], state: LoanState, totals: Totals) -> bool:
+        book = ones[0].message.book
+        told, terms = told_of(ones), self._terms[book]
+        steps: list[tuple[Group, Change]] = []
         for fact in sorted(loan_facts(told, state.currency), key=order_of):
             if not loan.continues(state, fact):
                 return False
-            state, changed, _ = loan.advance_rows(state, fact, terms)
-            steps.append(((state.segments, state.currency), changed))
+            state, changed, _ = loan.proceed(state, fact, terms)
+            steps.append(((book, state.segments, state.currency), changed))
         for group, changed in steps:
-            add_rows(rows[group], changed)
+            totals[group].add(changed)
         self._states[subject] = state
         self._told[subject] += told
         return True

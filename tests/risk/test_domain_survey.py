@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.risk.domain.cells import Cells, add
 from services.risk.domain.segments import SegmentMove, place
-from services.risk.domain.survey import SurveyFact, SurveyKind, SurveyState, advance_rows, continues, fold
+from services.risk.domain.survey import SurveyFact, SurveyKind, SurveyState, continues, fold, proceed
 from shared.kernel.days import date_of
 from tests.risk.loans import FIRST, book, day
 
@@ -126,8 +126,8 @@ def test_fold_and_live_path_equal_the_definitions_in_any_order(events, seed, mov
     state: SurveyState | None = None
     for number, each in enumerate(arrivals):
         if state is not None and continues(state, each):
-            state, rows, _ = advance_rows(state, each, TERMS)
-            add(total, place(rows, state.segments, ""))
+            state, change, _ = proceed(state, each, TERMS)
+            add(total, place(change.rows, state.segments, ""))
             continue
         add(total, fold(arrivals[:number], moves, TERMS).cells, -1)
         again = fold(arrivals[: number + 1], moves, TERMS)

@@ -24,13 +24,3 @@ def add_rows(rows: Rows, other: Rows, sign: int = 1) -> None:
     get = rows.get
     for key, value in other.items():
         rows[key] = get(key, 0) + sign * value
-
-
-def change(before: Rows, after: Rows) -> Rows:
-    """Return what turns the rows before into the rows after; what is the same in both is left out."""
-    get = before.get
-    rows = {key: value - get(key, 0) for key, value in after.items() if value != get(key, 0)}
-    for key, value in before.items():
-        if key not in after:
-            rows[key] = -value
-    return rows

@@ -12,7 +12,8 @@ from services.risk.domain.ahead import ahead
 from services.risk.domain.anomaly import Anomaly, Contradiction
 from services.risk.domain.arrears import follow_arrears
 from services.risk.domain.book import BookTerms
-from services.risk.domain.cells import Cells, Rows, add_rows, change
+from services.risk.domain.cells import Cells, Rows, add_rows
+from services.risk.domain.change import Change, Total
 from services.risk.domain.default_path import rolled
 from services.risk.domain.flows import falls_due, instalment_rows, month_rows, paid_rows
 from services.risk.domain.loan_facts import LoanFact, LoanKind, effective, order_of
@@ -48,7 +49,7 @@ def fold(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTer
     counting = effective(facts)
     anomalies = counting.anomalies
     state: LoanState | None = None
-    rows: Rows = {}
+    total = Total()
     own: dict[str, str] = {}
     cures: list[Cure] = []
     for fact in counting.facts:
@@ -57,7 +58,7 @@ def fold(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTer
         before, (state, changed, anomaly) = state, _step(state or LoanState(), fact, terms)
         if state.cured is not None and (before is None or state.cured is not before.cured):
             cures.append(state.cured)
-        add_rows(rows, changed)
+        total.add(changed)
         if anomaly is not None:
             anomalies.append(Anomaly(fact.id, anomaly))
     if state is None:
@@ -65,7 +66,7 @@ def fold(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTer
     log = segment_log(own, moves, terms.segment_attributes)
     state.segments = recent(log, state.last_order[0])
     state.dangling = counting.dangling
-    return Folded(state, place(rows, log, state.currency), anomalies, cures)
+    return Folded(state, place(total.rows(terms, {}), log, state.currency), anomalies, cures)
 
 
 def continues(state: LoanState | None, fact: LoanFact) -> bool:
@@ -77,17 +78,19 @@ def continues(state: LoanState | None, fact: LoanFact) -> bool:
 
 def advance(state: LoanState, fact: LoanFact, terms: BookTerms) -> Folded:
     """Continue a fold by a fact that `continues` it; the cells are what the fact changes. The state is not touched."""
-    after, rows, anomalies = advance_rows(state, fact, terms)
+    after, changed, anomalies = proceed(state, fact, terms)
     cures = [after.cured] if after.cured is not None and after.cured is not state.cured else []
-    return Folded(after, place(rows, after.segments, after.currency), anomalies, cures)
+    total = Total()
+    total.add(changed)
+    return Folded(after, place(total.rows(terms, {}), after.segments, after.currency), anomalies, cures)
 
 
-def advance_rows(state: LoanState, fact: LoanFact, terms: BookTerms) -> tuple[LoanState, Rows, list[Anomaly]]:
-    """Continue a fold without placing what changes: the rows of many loans of the same segments are placed at once."""
-    after, rows, anomaly = _step(state, fact, terms)
+def proceed(state: LoanState, fact: LoanFact, terms: BookTerms) -> tuple[LoanState, Change, list[Anomaly]]:
+    """Continue a fold without placing what changes: changes of many loans of the same segments are placed at once."""
+    after, changed, anomaly = _step(state, fact, terms)
     if len(after.segments) > 1:
         after.segments = recent(after.segments, fact.day)
-    return after, rows, [] if anomaly is None else [Anomaly(fact.id, anomaly)]
+    return after, changed, [] if anomaly is None else [Anomaly(fact.id, anomaly)]
 
 
 def view(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTerms, as_of: Day) -> LoanView | None:
@@ -97,15 +100,14 @@ def view(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTer
     return None if state is None else view_of(state, terms, as_of)
 
 
-def _step(state: LoanState, fact: LoanFact, terms: BookTerms) -> tuple[LoanState, Rows, Contradiction | None]:
+def _step(state: LoanState, fact: LoanFact, terms: BookTerms) -> tuple[LoanState, Change, Contradiction | None]:
     before = rolled(state, fact.day, terms)
     after = copy(before)
     after.last_order = order_of(fact)
     rows: Rows = {}
     anomaly = _HANDLERS[fact.kind](before, after, fact, terms, rows)
     follow_arrears(before, after, fact, terms)
-    add_rows(rows, change(ahead(before, fact.day, terms), ahead(after, fact.day, terms)))
-    return after, rows, anomaly
+    return after, Change(rows, ahead(before, fact.day), ahead(after, fact.day)), anomaly
 
 
 def _start(before: LoanState, after: LoanState, fact: LoanFact, terms: BookTerms, rows: Rows) -> Contradiction | None:

@@ -11,6 +11,7 @@ import msgspec
 from services.risk.domain.anomaly import Anomaly, Contradiction
 from services.risk.domain.book import BookTerms
 from services.risk.domain.cells import Cells, Rows, add_rows
+from services.risk.domain.change import Change
 from services.risk.domain.corrections import by_id, corrected
 from services.risk.domain.milestone import Milestone, MilestoneView, Report, rows_of, told, views_of
 from services.risk.domain.segments import SegmentLog, SegmentMove, place, recent, segment_log
@@ -153,15 +154,15 @@ def continues(state: ProjectState | None, fact: ProjectFact) -> bool:
 
 def advance(state: ProjectState, fact: ProjectFact, terms: BookTerms) -> ProjectFolded:
     """Continue a fold by a fact that `continues` it; the cells are what the fact changes. The state is not touched."""
-    after, rows, anomalies = advance_rows(state, fact, terms)
-    return ProjectFolded(after, place(rows, after.segments, ""), anomalies)
+    after, change, anomalies = proceed(state, fact, terms)
+    return ProjectFolded(after, place(change.rows, after.segments, ""), anomalies)
 
 
-def advance_rows(state: ProjectState, fact: ProjectFact, terms: BookTerms) -> tuple[ProjectState, Rows, list[Anomaly]]:
+def proceed(state: ProjectState, fact: ProjectFact, terms: BookTerms) -> tuple[ProjectState, Change, list[Anomaly]]:
     """Continue a fold without placing what changes: rows of many projects are placed at once."""
     after, rows, anomaly = _step(state, fact)
     after.segments = recent(after.segments, fact.day)
-    return after, rows, [] if anomaly is None else [Anomaly(fact.id, anomaly)]
+    return after, Change(rows), [] if anomaly is None else [Anomaly(fact.id, anomaly)]
 
 
 def view(

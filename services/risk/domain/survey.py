@@ -9,6 +9,7 @@ import msgspec
 from services.risk.domain.anomaly import Anomaly, Contradiction
 from services.risk.domain.book import BookTerms
 from services.risk.domain.cells import Cells, Rows, add_rows
+from services.risk.domain.change import Change
 from services.risk.domain.segments import SegmentLog, SegmentMove, place, segment_log
 from shared.kernel.days import Day, month_end, month_of
 
@@ -86,16 +87,16 @@ def order_of(fact: SurveyFact) -> tuple[Day, int, int, str]:
 
 
 def continues(state: SurveyState | None, fact: SurveyFact) -> bool:
-    """Tell whether `advance_rows` may add the event: it comes after all others of its survey."""
+    """Tell whether `proceed` may add the event: it comes after all others of its survey."""
     return state is not None and order_of(fact) > state.last_order
 
 
-def advance_rows(state: SurveyState, fact: SurveyFact, _terms: BookTerms) -> tuple[SurveyState, Rows, list[Anomaly]]:
+def proceed(state: SurveyState, fact: SurveyFact, _terms: BookTerms) -> tuple[SurveyState, Change, list[Anomaly]]:
     """Continue a fold without placing what changes. The state is not touched."""
     after, anomaly = _step(state, fact)
     rows = _rows(after)
     add_rows(rows, _rows(state), -1)
-    return after, rows, [] if anomaly is None else [Anomaly(fact.id, anomaly)]
+    return after, Change(rows), [] if anomaly is None else [Anomaly(fact.id, anomaly)]
 
 
 def _each_once(facts: Iterable[SurveyFact]) -> Iterable[SurveyFact]:

@@ -1,11 +1,14 @@
 """What a batch comes to: cells per book, which segments changed from when on, anomalies."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple
 
-from services.risk.domain.cells import Cells, Rows
+from services.risk.domain.book import BookTerms
+from services.risk.domain.cells import Cells
+from services.risk.domain.change import Change, Known, Total, first_day
 from services.risk.domain.loan_state import Cure
 from services.risk.domain.segments import SegmentLog, place
 from services.risk.store.counters import Cell
@@ -35,9 +38,9 @@ class CureFound(NamedTuple):
 
 
 class _Sum(NamedTuple):
-    """What the subjects of one group changed: rows, and by first day of the month why."""
+    """What the subjects of one group changed, and by first day of the month why."""
 
-    rows: defaultdict[tuple[str, Day], int]
+    total: Total
     marks: dict[Day, Why]
 
 
@@ -54,19 +57,16 @@ class Outcome:
     _groups: dict[Group, "_Sum"] = field(default_factory=dict)
     _segments: dict[tuple[str, str, Day], Why] = field(default_factory=dict)
 
-    def take_rows(self, group: Group, rows: Rows, why: Why) -> None:
-        """Add what one subject changed; it is placed into cells once for its whole group, by `settle`."""
-        days = [key[1] for key, value in rows.items() if value]
-        if not days:
+    def take_change(self, group: Group, change: Change, why: Why, terms: BookTerms) -> None:
+        """Add what one fact changed; it is placed into cells once for its whole group, by `settle`."""
+        day = first_day(change, terms)
+        if day is None:
             return
         taken = self._groups.get(group)
         if taken is None:
-            taken = self._groups[group] = _Sum(defaultdict(int), {})
-        total = taken.rows
-        for key, value in rows.items():
-            if value:
-                total[key] += value
-        dirty_from = _dirty_from(min(days))
+            taken = self._groups[group] = _Sum(Total(), {})
+        taken.total.add(change)
+        dirty_from = _dirty_from(day)
         taken.marks[dirty_from] = max(why, taken.marks.get(dirty_from, why))
 
     def take_cells(self, book: str, cells: Cells, why: Why) -> None:
@@ -78,11 +78,12 @@ class Outcome:
             total[cell] += value
         self._mark(book, set(map(_SEGMENT, cells)), _dirty_from(min(map(_CELL_DAY, cells))), why)
 
-    def settle(self) -> None:
-        """Place what was taken as rows."""
-        for (book, log, currency), (rows, marks) in self._groups.items():
+    def settle(self, terms: Mapping[str, BookTerms]) -> None:
+        """Place what was taken as changes."""
+        known: defaultdict[str, Known] = defaultdict(dict)
+        for (book, log, currency), (changed, marks) in self._groups.items():
             total = self.cells.setdefault(book, defaultdict(int))
-            for cell, value in place(rows, log, currency).items():
+            for cell, value in place(changed.rows(terms[book], known[book]), log, currency).items():
                 total[cell] += value
             touched = {segment for _, segments in log for segment in segments}
             for dirty_from, why in marks.items():

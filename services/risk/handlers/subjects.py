@@ -11,7 +11,8 @@ from services.risk import metrics
 from services.risk.domain import loan, project, survey
 from services.risk.domain.anomaly import Anomaly
 from services.risk.domain.book import BookTerms
-from services.risk.domain.cells import Cells, Rows, add
+from services.risk.domain.cells import Cells, add
+from services.risk.domain.change import Change
 from services.risk.domain.largest import weight_minor
 from services.risk.domain.loan_facts import LoanFact
 from services.risk.domain.loan_facts import order_of as order_of_loan_fact
@@ -71,7 +72,7 @@ class Engine(Generic[F, S]):
     order_of: Callable[[F], Any]
     fold: Callable[[Sequence[F], Sequence[SegmentMove], BookTerms], Folded[S]]
     continues: Callable[[S | None, F], bool]
-    advance: Callable[[S, F, BookTerms], tuple[S, Rows, list[Anomaly]]]
+    advance: Callable[[S, F, BookTerms], tuple[S, Change, list[Anomaly]]]
     currency_of: Callable[[S], str]
     cured: Callable[[S], Cure | None]
     """The last cure of arrears."""
@@ -156,7 +157,7 @@ def _advance(engine: Engine[F, S], subject: _Subject, state: S, terms: BookTerms
     told = engine.translate(told_of(subject.arrived), state)
     if len(told) > 1:
         told.sort(key=engine.order_of)
-    steps: list[tuple[S, Rows, list[Anomaly]]] = []
+    steps: list[tuple[S, Change, list[Anomaly]]] = []
     cures: list[Cure] = []
     for fact in told:
         if not engine.continues(state, fact):
@@ -168,8 +169,8 @@ def _advance(engine: Engine[F, S], subject: _Subject, state: S, terms: BookTerms
         state = step[0]
         steps.append(step)
     why = _why(subject, None)
-    for after, rows, anomalies in steps:
-        outcome.take_rows((subject.book, after.segments, engine.currency_of(after)), rows, why)
+    for after, change, anomalies in steps:
+        outcome.take_change((subject.book, after.segments, engine.currency_of(after)), change, why, terms)
         if anomalies:
             outcome.anomalies.extend(_anomaly_rows(subject, anomalies, {}))
     outcome.cures.extend(_found(subject, cures, 0, why[2]))
@@ -290,7 +291,7 @@ LOANS: Engine[LoanFact, LoanState] = Engine(
     order_of=order_of_loan_fact,
     fold=loan.fold,
     continues=loan.continues,
-    advance=loan.advance_rows,
+    advance=loan.proceed,
     currency_of=lambda state: state.currency,
     cured=lambda state: state.cured,
     cures=lambda folded: folded.cures,
@@ -305,7 +306,7 @@ PROJECTS: Engine[ProjectFact, ProjectState] = Engine(
     order_of=project.order_of,
     fold=project.fold,
     continues=project.continues,
-    advance=project.advance_rows,
+    advance=project.proceed,
     currency_of=lambda _: "",
     cured=lambda _: None,
     cures=lambda _: (),
@@ -320,7 +321,7 @@ SURVEYS: Engine[SurveyFact, SurveyState] = Engine(
     order_of=survey.order_of,
     fold=survey.fold,
     continues=survey.continues,
-    advance=survey.advance_rows,
+    advance=survey.proceed,
     currency_of=lambda _: "",
     cured=lambda _: None,
     cures=lambda _: (),
