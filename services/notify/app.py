@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from services.notify.api import make_router
 from services.notify.api.edge import Front
+from services.notify.handlers.answering import answer_dismissed
 from services.notify.handlers.desk import Desk
 from services.notify.handlers.inviting import take_contacts, take_invitations
 from services.notify.handlers.telling import tell_alerts
@@ -12,7 +13,7 @@ from services.notify.settings import NotifySettings
 from services.notify.store.tables import HOUSE, METADATA, MORGUE
 from services.notify.wording import TemplatesWrong, Wordings
 from services.notify.workers import make_workers
-from shared.db.letters import bury, why_of
+from shared.db.letters import DeadLetter, bury, why_of
 from shared.db.port import Database, Tx
 from shared.events.base import Topic
 from shared.log.port import Record
@@ -44,7 +45,11 @@ def build(settings: NotifySettings, platform: Platform, database: Database) -> S
         _subscription(Topic.CONTACTS, take_contacts, composing),
     )
     router = make_router(front)
-    add_dead_letter_routes(router, LetterDesk(database, MORGUE, platform.owner, relay, lambda: subscriptions))
+
+    async def settled(tx: Tx, letter: DeadLetter) -> None:
+        await answer_dismissed(tx, desk, letter)
+
+    add_dead_letter_routes(router, LetterDesk(database, MORGUE, platform.owner, relay, lambda: subscriptions, settled))
     return Service(
         name="notify",
         router=router,

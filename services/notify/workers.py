@@ -13,6 +13,7 @@ from services.notify.domain.directory import Channel
 from services.notify.domain.provisioning import parse
 from services.notify.domain.reasons import NoticeReason
 from services.notify.domain.retrying import as_reported
+from services.notify.handlers.answering import ANSWERS_AT_ONCE, answer_risk
 from services.notify.handlers.composing import Taken, gather, keep, put_into_words
 from services.notify.handlers.delivering import Lost, Parcel, leave, record, take_destinations, take_next
 from services.notify.handlers.desk import Desk
@@ -72,12 +73,20 @@ class ComposerLoop:
             async with self._database.transaction() as tx:
                 await remind(tx, self._desk)
                 await notices.end_expired(tx, tx.now)
+            await self._answer_all()
             while stop is None or not stop.is_set():
                 composed = await self._compose_some()
                 if composed is None:
                     break
                 made += composed
         return made
+
+    async def _answer_all(self) -> None:
+        """Tell risk of the revisions that are planned."""
+        answered = ANSWERS_AT_ONCE
+        while answered == ANSWERS_AT_ONCE:
+            async with self._database.transaction() as tx:
+                answered = await answer_risk(tx, self._desk)
 
     async def _compose_some(self) -> int | None:
         """Compose what is due to some recipients; None when nothing is."""

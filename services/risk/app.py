@@ -6,13 +6,14 @@ from services.risk.evaluation.requests import decide_requests
 from services.risk.handlers.claim import let_go, take_over
 from services.risk.handlers.fold import Scope, fold_batch, fold_surveys
 from services.risk.handlers.letters import keep_dead_letter, restore
+from services.risk.handlers.reckoning import note_planned
 from services.risk.settings import RiskSettings
 from services.risk.store.tables import HOUSE, METADATA, MORGUE
-from services.risk.workers import evaluator, gauges, housekeeping
+from services.risk.workers import evaluator, gauges, housekeeping, reckoning
 from shared.db.port import Database, Tx
 from shared.events.base import Topic
 from shared.events.feedback import SurveyAnswered, SurveyInvited, VerdictGiven
-from shared.events.notify import AcknowledgementRequested
+from shared.events.notify import AcknowledgementRequested, AlertPlanned
 from shared.runtime.bell import Bell
 from shared.runtime.dispatch import Handle, by_type
 from shared.runtime.letters import LetterDesk, add_dead_letter_routes
@@ -41,7 +42,8 @@ def build(settings: RiskSettings, platform: Platform, database: Database) -> Ser
         subscriptions=_subscriptions(scope, evaluate),
         workers=(
             evaluator(database, scope, evaluate, relay, settings.evaluate_poll_s, moved),
-            gauges(database, scope, moved, settings.gauge_series),
+            gauges(database, scope, moved, settings),
+            reckoning(database),
             housekeeping(database, platform.clock),
         ),
         publishes=(Topic.RISK, Topic.RISK_DEAD_LETTERS),
@@ -76,7 +78,7 @@ def _intake(scope: Scope, evaluate: Bell) -> Subscription:
 
 
 def _notify(scope: Scope) -> Subscription:
-    handle = by_type("risk", {_deciding(scope): (AcknowledgementRequested,)})
+    handle = by_type("risk", {_deciding(scope): (AcknowledgementRequested,), note_planned: (AlertPlanned,)})
     return Subscription(Topic.NOTIFY, handle, keep_dead_letter)
 
 

@@ -1,6 +1,6 @@
 """What risk counts for its operators."""
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 FACTS_FOLDED = Counter("tocsin_risk_facts_folded_total", "Facts folded into loans, projects and clients")
 FACTS_REPEATED = Counter("tocsin_risk_facts_repeated_total", "Facts that the ledger had already")
@@ -18,4 +18,13 @@ VALUES_PUBLISHED = Counter("tocsin_risk_values_published_total", "Revisions of f
 ALERT_REVISIONS = Counter("tocsin_risk_alert_revisions_total", "Revisions of alerts", ["change", "level"])
 REQUESTS = Counter("tocsin_risk_requests_total", "What people asked of alerts, by decision", ["kind", "decision"])
 VERDICTS = Counter("tocsin_risk_verdicts_total", "Verdicts on alerts that were accepted", ["verdict"])
+GAP_FACTS = Gauge(
+    "tocsin_risk_gap_facts",
+    "Facts of closed days that are missing, or are there and were not accepted",
+    ["book", "kind"],
+)
+UNANSWERED_REVISIONS = Gauge(
+    "tocsin_risk_unanswered_revisions", "Revisions of alerts that have left and that notify has not answered", ["book"]
+)
+UNANSWERED_SECONDS = Gauge("tocsin_risk_unanswered_oldest_seconds", "Age of the oldest of those", ["book"])
 MARKS_TAKEN = Counter("tocsin_risk_marks_taken_total", "Marks that evaluations have looked at")

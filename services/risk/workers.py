@@ -8,15 +8,18 @@ from prometheus_client import REGISTRY
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from services.risk import metrics
+from services.risk.domain.moments import micros_of
 from services.risk.evaluation.gauges import BookGauges, read_book
 from services.risk.evaluation.run import Evaluated, Fenced, evaluate_book
 from services.risk.handlers.fold import EVALUATE, Scope, lanes_of
-from services.risk.store import books
+from services.risk.handlers.reckoning import judge_again
+from services.risk.settings import RiskSettings
+from services.risk.store import awaited, books, completeness
 from services.risk.store.tables import HOUSE
-from shared.clock import Clock
+from shared.clock import Clock, SystemClock
 from shared.crashpoint import crash_point
 from shared.db import idempotency
-from shared.db.port import Database, DatabaseUnavailable
+from shared.db.port import Database, DatabaseUnavailable, Tx
 from shared.log.lanes import lane_of
 from shared.runtime.backoff import Backoff, rest
 from shared.runtime.bell import Bell, rung_at_stop
@@ -28,6 +31,7 @@ _LINGER_S = 0.02
 _GAUGES_EVERY_S = 2.0
 _PRUNE_EVERY_S = 3_600.0
 _RETRY_S = 1.0
+_RECKON_EVERY_S = 15.0
 
 
 class EvaluatorLoop:
@@ -162,13 +166,50 @@ class GaugeLoop:
             self._shown.show(book, state)
 
 
-BOOK_GAUGES = BookGauges()
+BOOK_GAUGES = BookGauges(SystemClock())
 REGISTRY.register(BOOK_GAUGES)
 
 
-def gauges(database: Database, scope: Scope, moved: set[str], most: int) -> Worker:
+def gauges(database: Database, scope: Scope, moved: set[str], settings: RiskSettings) -> Worker:
     """Return the worker that shows the books of this process as gauges."""
-    return Worker("gauges", GaugeLoop(database, scope, moved, BOOK_GAUGES, most).run)
+    BOOK_GAUGES.close_by_h = settings.close_by_h
+    return Worker("gauges", GaugeLoop(database, scope, moved, BOOK_GAUGES, settings.gauge_series).run)
+
+
+class Reckoning:
+    """Judges closed days again whose facts were missing, and shows what is missing still."""
+
+    def __init__(self, database: Database) -> None:
+        """Nothing happens before `run`."""
+        self._database = database
+        self._shown: set[str] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop`; what cannot be read now is read later."""
+        while not stop.is_set():
+            with suppress(DatabaseUnavailable, DBAPIError):
+                async with self._database.transaction() as tx:
+                    await self.tick(tx)
+            await rest(stop, _RECKON_EVERY_S)
+
+    async def tick(self, tx: Tx) -> None:
+        """Judge again and set the gauges; a book that has nothing to show any more shows zero."""
+        await judge_again(tx)
+        gaps, unanswered = await completeness.gaps(tx), await awaited.oldest_sent(tx)
+        self._shown |= gaps.keys() | unanswered.keys()
+        now_us = micros_of(tx.now)
+        for book in self._shown:
+            missing, unaccepted = gaps.get(book, (0, 0))
+            metrics.GAP_FACTS.labels(book, "missing").set(missing)
+            metrics.GAP_FACTS.labels(book, "unaccepted").set(unaccepted)
+            count, oldest_us = unanswered.get(book, (0, now_us))
+            metrics.UNANSWERED_REVISIONS.labels(book).set(count)
+            metrics.UNANSWERED_SECONDS.labels(book).set(max(0, now_us - oldest_us) / 1_000_000)
+
+
+def reckoning(database: Database) -> Worker:
+    """Return the worker that shows what is missing."""
+    return Worker("reckoning", Reckoning(database).run)
 
 
 class Housekeeping:

@@ -5,7 +5,7 @@ from shared.events.contacts import ContactPut
 from shared.events.facts import FACTS
 from shared.events.feedback import FeedbackMessageDeadLettered, SurveyAnswered, SurveyInvited, VerdictGiven
 from shared.events.intake import BookDayClosed, BookOpened
-from shared.events.notify import AcknowledgementRequested, NotifyMessageDeadLettered
+from shared.events.notify import AcknowledgementRequested, AlertPlanned, NotifyMessageDeadLettered
 from shared.events.risk import (
     AlertRequestDecided,
     AlertRevised,
@@ -25,6 +25,7 @@ CATALOGUE: tuple[type[Message], ...] = (
     PolicyApplied,
     MessageDeadLettered,
     AcknowledgementRequested,
+    AlertPlanned,
     NotifyMessageDeadLettered,
     VerdictGiven,
     SurveyInvited,

@@ -1,6 +1,8 @@
 """What each field of a message means, and its unit: one word, one meaning, in every message that has it."""
 
 FIELDS: dict[str, str] = {
+    "accepted": "facts that intake accepted in this lane since the close before; absent: it has not counted",
+    "accepted_digest": "sum of 40 bits of each of those facts' ids: tells which ones, whatever their order",
     "acknowledge_within_h": "hours of the wall clock within which the policy wants an acknowledgement",
     "actual": "date on which the milestone was achieved",
     "alert": "alert id: hash of cause and episode number, fixed at opening",
@@ -54,6 +56,7 @@ FIELDS: dict[str, str] = {
     "loan": "loan id, unique in its book",
     "milestone": "milestone id, unique in its project",
     "name": "what to call the client in messages",
+    "notices": "recipients who are told of it, now or later; 0: it is told to nobody",
     "nps": "how likely the client is to recommend the lender, 0 to 10",
     "numerator": "count, or minor units of `currency`",
     "occasion": "what the client is asked about: loan_closed or arrears_cured",
@@ -85,6 +88,7 @@ FIELDS: dict[str, str] = {
     "segment_attributes": "attributes whose values are the book's segments",
     "sentence": "the explanation for a person, in English",
     "sentence_zh": "the explanation for a person, in Chinese",
+    "since": "first business date that is closed with `day`",
     "state": "open, closed or withdrawn; empty for an alert that is not known",
     "survey": "survey id: hash of client, occasion and subject",
     "text": "the policy as it was written (YAML)",

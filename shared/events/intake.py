@@ -37,3 +37,7 @@ class BookDayClosed(Message, frozen=True, gc=False, omit_defaults=True, kw_only=
     book: str
     day: date
     known_at: datetime
+    since: date | None = None
+    """First of the days that are closed: facts of this lane were accepted under it since the close before."""
+    accepted: int | None = None
+    accepted_digest: int = 0

@@ -1,4 +1,4 @@
-"""What notify says: what people asked of an alert that they were told of; risk decides on it (D15)."""
+"""What notify says: what people asked of an alert, on which risk decides (D15); what it has planned to tell."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -18,6 +18,19 @@ class AcknowledgementRequested(Message, frozen=True, gc=False, omit_defaults=Tru
     by: str
     requested_at: datetime
     comment: str = ""
+
+
+class AlertPlanned(Message, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """Of a revision of an alert it is planned who is told what: notify has it, and nothing of it can get lost (R12)."""
+
+    type: ClassVar[str] = "tocsin.alert.planned.v1"
+    topic: ClassVar[Topic] = Topic.NOTIFY
+    key: ClassVar[Key] = Key.CAUSE
+    consumers: ClassVar[tuple[str, ...]] = ("risk",)
+    alert: str
+    revision: int
+    book: str
+    notices: int
 
 
 class NotifyMessageDeadLettered(DeadLettered, frozen=True, gc=False, omit_defaults=True, kw_only=True):

@@ -31,6 +31,7 @@ RIGHTS: dict[str, str] = {
     "feedback:write": "give verdicts and leave remarks",
     "dead-letters:read": "see messages that a service could not digest",
     "dead-letters:write": "retry and dismiss messages that a service could not digest",
+    "reconciliation:read": "compare what the services have accepted, folded, decided and planned",
     "metrics:read": "scrape metrics",
 }
 """Right -> what it allows. Routes with a public right need no key."""

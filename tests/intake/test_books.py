@@ -11,6 +11,7 @@ from services.intake.store.tables import HOUSE
 from shared.db import outbox
 from shared.events.base import Topic
 from shared.kernel.ids import hashed_id
+from shared.kernel.tally import pack_ids, tally_of
 from tests.intake.house import BOOK, PARTITIONS, House, client, loan, repayment
 
 
@@ -65,7 +66,13 @@ async def test_a_close_moves_the_books_day_and_follows_its_facts_on_every_lane(h
         "book": "auto",
         "day": "2020-02-29",
         "known_at": "2024-03-01T12:00:00Z",
+        "since": "2020-01-01",
+        "accepted": 0,
     }
+    facts = [envelope.id for _, envelope in sent if envelope.client]
+    said = [json.loads(record.value) for record, _ in closes]
+    assert sum(one["accepted"] for one in said) == len(facts) == 3
+    assert sum(one.get("accepted_digest", 0) for one in said) == tally_of(pack_ids(facts)).digest
     for lane in range(PARTITIONS):
         types = [envelope.type for record, envelope in sent if record.partition == lane]
         assert types[-1] == "tocsin.book.day_closed.v1"

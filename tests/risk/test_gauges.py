@@ -7,8 +7,9 @@ from prometheus_client import CollectorRegistry
 from services.risk.evaluation.gauges import BookGauges
 from services.risk.handlers.fold import Scope
 from services.risk.workers import GaugeLoop
+from shared.clock import FrozenClock
 from tests.risk.crisis import POLICY, begin, pay
-from tests.risk.feed import OWNER, PARTITIONS, AnyDatabase, Feed, charge_off, settle
+from tests.risk.feed import OWNER, PARTITIONS, AnyDatabase, Feed, at, charge_off, settle
 
 REGIONS = """
 policy: regions
@@ -34,7 +35,7 @@ class Shown:
     """The gauges of one process, as a scrape would see them."""
 
     def __init__(self, database: AnyDatabase, most: int = 500) -> None:
-        self.gauges, self.registry = BookGauges(), CollectorRegistry()
+        self.gauges, self.registry = BookGauges(FrozenClock(at("2020-04-04"))), CollectorRegistry()
         self.registry.register(self.gauges)
         self.scope, self.moved = Scope(OWNER, PARTITIONS, lanes=set(range(PARTITIONS))), {"auto"}
         self.loop = GaugeLoop(database, self.scope, self.moved, self.gauges, most)
@@ -89,6 +90,7 @@ async def test_values_thresholds_and_levels_are_there_after_a_start(database: An
     assert shown.value("alerts_open", book="auto", level="red") == 0
     midnight = datetime(2020, 4, 1, tzinfo=timezone(timedelta(hours=-4))).astimezone(UTC)
     assert shown.value("book_closed_timestamp_seconds", book="auto") == midnight.timestamp()
+    assert shown.value("book_overdue_days", book="auto") == 3, "1 to 3 April, each from the midnight after it on"
     assert shown.value("indicator_series_left_out", book="auto") == 0
 
 

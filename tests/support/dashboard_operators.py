@@ -90,6 +90,17 @@ _WAITING = Row(
             unit="s",
         ),
         Panel("Outbox: rows", [("max by (service) (tocsin_outbox_rows)", "{{service}}")]),
+        Panel(
+            "Facts that services disagree on",
+            [("max by (book, kind) (tocsin_risk_gap_facts)", "{{book}} {{kind}}")],
+            about="Of closed days, no dead letter explaining it; `tocsin reconcile` names them.",
+        ),
+        Panel(
+            "Alerts that notify has not taken up: the oldest",
+            [("max by (book) (tocsin_risk_unanswered_oldest_seconds)", "{{book}}")],
+            unit="s",
+        ),
+        Panel("Working days overdue", [("max by (book) (tocsin_risk_book_overdue_days)", "{{book}}")]),
         Panel("Quarantine: facts", [("max by (state) (tocsin_intake_quarantine_facts)", "{{state}}")]),
         Panel(
             "Quarantine: age of the oldest",

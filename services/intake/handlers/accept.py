@@ -89,7 +89,7 @@ async def _go_through(tx: Tx, desk: Desk, fresh: list[IncomingFact], arrived: Se
             names |= await _advance(tx, run)
             if len(page) < RELEASED_PAGE:
                 break
-    await pass_on(tx, desk, run.accepted)
+    await pass_on(tx, desk, run.accepted, run.view.open_days)
     if gone := [fact.item for fact, _ in run.accepted if fact.item]:
         await quarantine.let_go(tx, gone)
     await keep_understood(tx, [(fact, run.verdicts[fact.event_id]) for fact in run.pending])

@@ -14,12 +14,13 @@ from services.intake.handlers.desk import Desk
 from services.intake.handlers.explaining import explain_json
 from services.intake.handlers.facts_in import WRONG
 from services.intake.handlers.passing_on import tell_all_lanes
-from services.intake.store import books, registry
+from services.intake.store import books, registry, tallies
 from shared.db.port import Tx
 from shared.events.facts import ATTRIBUTES
 from shared.events.intake import BookDayClosed, BookOpened
 from shared.kernel.days import date_of, day_of
 from shared.kernel.ids import digest_of, hashed_id
+from shared.kernel.tally import Tally
 
 
 class OpenBook(msgspec.Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
@@ -111,6 +112,7 @@ async def open_book(tx: Tx, desk: Desk, terms: OpenBook, now: datetime) -> Opene
             "segment_attributes": terms.segment_attributes,
             "digest": digest,
             "closed_through": None,
+            "counted": True,
         },
     )
     await registry.register(tx, [(name, "", terms.base_currency, "")])
@@ -125,7 +127,7 @@ async def open_book(tx: Tx, desk: Desk, terms: OpenBook, now: datetime) -> Opene
         tolerance=terms.tolerance,
         segment_attributes=terms.segment_attributes,
     )
-    await tell_all_lanes(tx, desk, hashed_id("book", terms.book), terms.book, message)
+    await tell_all_lanes(tx, desk, hashed_id("book", terms.book), terms.book, lambda _lane: message)
     await release(tx, desk, [name], now)
     row = await books.find(tx, terms.book)
     assert row is not None, "it was added just before"
@@ -133,7 +135,10 @@ async def open_book(tx: Tx, desk: Desk, terms: OpenBook, now: datetime) -> Opene
 
 
 async def close_day(tx: Tx, desk: Desk, book: str, asked: CloseDay, now: datetime) -> Closed:
-    """Close a day and all open days before it: one message per lane, behind all facts that came before (D3)."""
+    """Close a day and all open days before it: one message per lane, behind all facts that came before (D3).
+
+    It carries how many facts that were, so that whoever comes to it knows whether it has them all.
+    """
     await desk.fix_lanes(tx)
     row = await books.hold(tx, book)
     if row is None:
@@ -145,9 +150,18 @@ async def close_day(tx: Tx, desk: Desk, book: str, asked: CloseDay, now: datetim
     if verdict.effect == "none":
         return Closed("none")
     day = day_of(asked.day)
+    since = books.open_day(row)
+    accepted = await tallies.by_lane(tx, book, since)
     await books.close(tx, book, day, microseconds(known_at), microseconds(now))
-    message = BookDayClosed(book=book, day=asked.day, known_at=known_at)
-    await tell_all_lanes(tx, desk, hashed_id("close", book, day), book, message)
+
+    def message_for(lane: int) -> BookDayClosed:
+        whole = BookDayClosed(book=book, day=asked.day, known_at=known_at, since=date_of(since))
+        if not row.counted:
+            return whole
+        tally = accepted.get(lane, Tally())
+        return msgspec.structs.replace(whole, accepted=tally.facts, accepted_digest=tally.digest)
+
+    await tell_all_lanes(tx, desk, hashed_id("close", book, day), book, message_for)
     return Closed("closed")
 
 

@@ -1,6 +1,6 @@
 """What leaves intake: accepted facts and contacts by client, books and closes one copy per lane (D3, D8)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -9,12 +9,14 @@ from services.intake.domain.reading import moment_of
 from services.intake.domain.verdict import Accepted
 from services.intake.handlers.desk import Desk
 from services.intake.handlers.facts_in import IncomingFact
+from services.intake.store import tallies
 from shared import telemetry
 from shared.db import outbox
 from shared.db.outbox import OutboxRow
 from shared.db.port import Tx
 from shared.events.base import Message, Topic
 from shared.events.envelope import Envelope, to_headers
+from shared.kernel.days import Day
 from shared.kernel.ids import hashed_id
 
 SOURCE = "tocsin/intake"
@@ -22,13 +24,20 @@ _TO = Topic.INTAKE.value
 """As the driver takes it at once: for each row with a member of an enum it would look for an adapter."""
 
 
-async def pass_on(tx: Tx, desk: Desk, accepted: Sequence[tuple[IncomingFact, Accepted]]) -> None:
-    """Put accepted facts into the outbox, in their order, bodies unchanged, under their clients' keys."""
+async def pass_on(
+    tx: Tx, desk: Desk, accepted: Sequence[tuple[IncomingFact, Accepted]], open_days: Mapping[str, Day]
+) -> None:
+    """Put accepted facts into the outbox, in their order, bodies unchanged, under their clients' keys; count them.
+
+    `open_days` are those of their books, which this transaction holds: so what is counted under a day lies before the
+    close of that day, in every lane.
+    """
     if not accepted:
         return
     trace = telemetry.traceparent()
     moments: dict[int, datetime] = {}
     rows = []
+    passed: dict[tuple[str, int], list[str]] = {}
     for fact, (client, subject, target) in accepted:
         reading = fact.reading
         envelope = Envelope(
@@ -45,8 +54,11 @@ async def pass_on(tx: Tx, desk: Desk, accepted: Sequence[tuple[IncomingFact, Acc
             traceparent=telemetry.onward(fact.traceparent) if fact.traceparent else trace,
         )
         key = f"{reading.book}/{client}"
-        rows.append(OutboxRow(fact.event_id, _TO, desk.lane(key), key, to_headers(envelope), fact.body))
+        lane = desk.lane(key)
+        rows.append(OutboxRow(fact.event_id, _TO, lane, key, to_headers(envelope), fact.body))
+        passed.setdefault((reading.book, lane), []).append(fact.event_id)
     await outbox.put(tx, desk.house, rows)
+    await tallies.add(tx, [(book, lane, open_days[book], ids) for (book, lane), ids in passed.items()])
 
 
 async def tell_of_client(tx: Tx, desk: Desk, event_id: str, message: Message, book: str, client: str) -> None:
@@ -66,16 +78,16 @@ async def tell_of_client(tx: Tx, desk: Desk, event_id: str, message: Message, bo
     await outbox.put(tx, desk.house, [row])
 
 
-async def tell_all_lanes(tx: Tx, desk: Desk, identity: str, book: str, message: Message) -> None:
-    """Put one copy of a message about a book into every lane; each copy's id comes from (identity, lane)."""
-    body = msgspec.json.encode(message)
+async def tell_all_lanes(tx: Tx, desk: Desk, identity: str, book: str, message_for: Callable[[int], Message]) -> None:
+    """Put a message about a book into every lane, as `message_for` that lane; its id comes from (identity, lane)."""
     trace = telemetry.traceparent()
     rows = []
     for lane in range(desk.partitions):
-        event_id = hashed_id(identity, lane)
+        event_id, message = hashed_id(identity, lane), message_for(lane)
         envelope = Envelope(
             id=event_id, source=SOURCE, type=message.type, time=tx.now, subject=book, book=book, traceparent=trace
         )
+        body = msgspec.json.encode(message)
         rows.append(OutboxRow(event_id, Topic.INTAKE, lane, book, to_headers(envelope), body))
     await outbox.put(tx, desk.house, rows)
 

@@ -7,6 +7,7 @@ from services.intake.domain.verdict import Registered, Target
 from services.intake.handlers.facts_in import IncomingFact, target_from
 from services.intake.store import books, ledger, quarantine, registry
 from shared.db.port import Tx
+from shared.kernel.days import Day
 
 _BOOK = "book "
 _FACT = "fact "
@@ -20,6 +21,8 @@ class View:
         """Know nothing."""
         self.known: dict[str, Registered] = {}
         self.targets: dict[str, Target] = {}
+        self.open_days: dict[str, Day] = {}
+        """Book -> its open day, of the books that are held."""
         self.looked: set[str] = set()
         """Names that were looked up or held, whether they are known or not."""
 
@@ -106,6 +109,7 @@ async def _share_books(tx: Tx, view: View, names: Iterable[str]) -> None:
     if ids:
         for row in await books.share(tx, ids):
             view.note(name_of("book", row.book), "", row.base_currency, "")
+            view.open_days[row.book] = books.open_day(row)
 
 
 def _client_names(view: View, facts: Sequence[IncomingFact]) -> set[str]:

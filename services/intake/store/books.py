@@ -11,7 +11,7 @@ from shared.db.port import Tx
 from shared.kernel.days import Day
 
 _SHARED = (
-    select(BOOK.c.book, BOOK.c.base_currency)
+    select(BOOK.c.book, BOOK.c.base_currency, BOOK.c.first_day, BOOK.c.closed_through)
     .where(among_given(BOOK.c.book, "books"))
     .order_by(BOOK.c.book)
     .with_for_update(read=True)
@@ -19,7 +19,7 @@ _SHARED = (
 
 
 async def share(tx: Tx, books: Collection[str]) -> Sequence[Row[Any]]:
-    """Return (book, base_currency) of those that exist, held shared: no close passes until this transaction ends."""
+    """Return those that exist, held shared: no close passes until this transaction ends."""
     return await tx.rows(_SHARED, {"books": sorted(books)})
 
 
@@ -43,9 +43,15 @@ async def add(tx: Tx, values: dict[str, Any]) -> None:
     await tx.execute(insert(BOOK).values(**values))
 
 
+def open_day(row: Row[Any]) -> Day:
+    """Return the day after the last closed one."""
+    day: Day = row.first_day if row.closed_through is None else row.closed_through + 1
+    return day
+
+
 async def close(tx: Tx, book: str, day: Day, known_at_us: int, received_at_us: int) -> None:
-    """Close a book through a day."""
-    await tx.execute(update(BOOK).where(BOOK.c.book == book).values(closed_through=day))
+    """Close a book through a day; from here on everything that is accepted is counted."""
+    await tx.execute(update(BOOK).where(BOOK.c.book == book).values(closed_through=day, counted=True))
     await tx.execute(
         insert(CLOSE).values(book=book, day=day, known_at=known_at_us, received_at=received_at_us),
     )

@@ -1,8 +1,8 @@
 """Every table of the intake service. Days are day numbers (`shared.kernel.days`), moments microseconds since 1970."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, false
 
-from shared.db.columns import JsonText
+from shared.db.columns import JsonText, sequence_type
 from shared.db.house import house_tables
 
 METADATA = MetaData()
@@ -22,8 +22,26 @@ BOOK = Table(
     Column("segment_attributes", JsonText, nullable=False),
     Column("digest", Text, nullable=False),
     Column("closed_through", Integer, nullable=True),
+    Column("counted", Boolean, nullable=False, server_default=false()),
 )
-"""Books (D2). Fact transactions hold the row shared, a close holds it alone (D3)."""
+"""Books (D2). Fact transactions hold the row shared, a close holds it alone (D3). `counted`: everything that was
+accepted since the last close is in `accepted`; not so while a book of an older version waits for its next close."""
+
+ACCEPTED = Table(
+    "accepted",
+    METADATA,
+    Column("seq", sequence_type(), primary_key=True, autoincrement=True),
+    Column("book", Text, nullable=False),
+    Column("lane", Integer, nullable=False),
+    Column("since", Integer, nullable=False),
+    Column("facts", Integer, nullable=False),
+    Column("digest", BigInteger, nullable=False),
+    Column("ids", LargeBinary, nullable=False),
+    Index("accepted_book", "book", "since", "lane", "seq"),
+    sqlite_autoincrement=True,
+)
+"""What was accepted, counted per lane and open day of the book (R12): a row for each transaction, so that none waits
+for another; `ids` names the facts (`shared.kernel.tally`)."""
 
 CLOSE = Table(
     "close",

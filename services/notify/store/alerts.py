@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import false, func, select, tuple_, update
 
-from services.notify.store.tables import ALERT, REQUEST, REVISION
+from services.notify.domain.delivery import Purpose
+from services.notify.store.tables import ALERT, NOTICE, REQUEST, REVISION
 from shared.db.among import among
 from shared.db.port import Tx
 from shared.events.risk import AlertRequestDecided, AlertRevised
@@ -99,6 +100,46 @@ async def add_revisions(tx: Tx, revisions: Sequence[AlertRevised]) -> set[tuple[
     rows = [(one.alert, one.revision, _encode(one), tx.now) for one in revisions]
     new = await tx.insert_new(REVISION, ("alert", "revision", "body", "received_at"), rows, ("alert", "revision"))
     return {(alert, revision) for alert, revision in new}
+
+
+class Planned(NamedTuple):
+    """A revision of which it is planned whom to tell."""
+
+    alert: str
+    revision: int
+    cause_id: str
+    book: str
+
+
+async def unanswered(tx: Tx, limit: int) -> list[Planned]:
+    """Return revisions that risk was not told of as planned, the oldest first."""
+    rows = await tx.rows(
+        select(REVISION.c.alert, REVISION.c.revision, ALERT.c.cause_id, ALERT.c.book)
+        .join(ALERT, ALERT.c.id == REVISION.c.alert)
+        .where(REVISION.c.answered == false())
+        .order_by(REVISION.c.received_at, REVISION.c.alert, REVISION.c.revision)
+        .limit(limit)
+        .with_for_update(of=REVISION, skip_locked=True)
+    )
+    return [Planned(*row) for row in rows]
+
+
+async def count_notices(tx: Tx, alerts: Iterable[str]) -> dict[tuple[str, int], int]:
+    """Return how many notices each revision of some alerts has, reminders left out."""
+    rows = await tx.rows(
+        select(NOTICE.c.subject, NOTICE.c.revision, func.count())
+        .where(among(NOTICE.c.subject, alerts), NOTICE.c.purpose != Purpose.REMINDER.value)
+        .group_by(NOTICE.c.subject, NOTICE.c.revision)
+    )
+    return {(subject, revision): int(count) for subject, revision, count in rows}
+
+
+async def mark_answered(tx: Tx, planned: Sequence[Planned]) -> None:
+    """Note that risk was told of these."""
+    places = [(one.alert, one.revision) for one in planned]
+    await tx.execute(
+        update(REVISION).where(tuple_(REVISION.c.alert, REVISION.c.revision).in_(places)).values(answered=True)
+    )
 
 
 async def save_alerts(tx: Tx, alerts: Iterable[KnownAlert]) -> None:

@@ -1,6 +1,6 @@
 """Every table of the notify service."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, false
 from sqlalchemy import PrimaryKeyConstraint as Key
 
 from shared.db.columns import JsonText, Moment
@@ -34,8 +34,11 @@ REVISION = Table(
     Column("revision", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("received_at", Moment, nullable=False),
+    Column("answered", Boolean, nullable=False, server_default=false()),
     Key("alert", "revision", name="alert_revision_pk"),
+    Index("alert_revision_answered", "answered", "received_at"),
 )
+"""Every revision as it came; `answered`: risk was told that it is planned (R12)."""
 
 REQUEST = Table(
     "alert_request",

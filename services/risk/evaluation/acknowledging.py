@@ -6,7 +6,7 @@ from services.risk import metrics
 from services.risk.domain.moments import micros_of
 from services.risk.evaluation.decision import Decided, Decision
 from services.risk.evaluation.revisions import decode_kept, encode_kept, message_row
-from services.risk.store import alerts, books
+from services.risk.store import alerts, awaited, books
 from services.risk.store.alerts import RevisionRow
 from services.risk.store.tables import HOUSE
 from shared.db import outbox
@@ -52,6 +52,8 @@ async def acknowledge_alert(
     )
     await alerts.save_alerts(tx, [row._replace(revision=message.revision, body=encode_kept(after))], [revision])
     await books.move_feed(tx, row.book, feed + 1)
-    await outbox.put(tx, HOUSE, [message_row(after, row.cause_id, tx, partitions)])
+    sent = message_row(after, row.cause_id, tx, partitions)
+    await outbox.put(tx, HOUSE, [sent])
+    await awaited.await_answers(tx, [revision], [sent])
     metrics.ALERT_REVISIONS.labels(ACKNOWLEDGED, message.level).inc()
     return Decided(Decision.ACCEPTED, after, message.revision)

@@ -13,12 +13,14 @@ from zoneinfo import ZoneInfo
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from services.risk.domain.overdue import Closing, overdue_days
 from services.risk.domain.policy import Direction, Level, PeriodKind, Rule, cause_of, in_force
 from services.risk.domain.segments import PORTFOLIO
 from services.risk.evaluation.alerts import key_of
 from services.risk.store import alerts, books, counters, policies, series
 from services.risk.store.books import Book, Evaluator
 from services.risk.store.series import SeriesKey
+from shared.clock import Clock
 from shared.db.port import Tx
 from shared.kernel.days import date_of
 
@@ -41,6 +43,7 @@ class BookState(NamedTuple):
     """A book as its gauges show it; `watched` the worst first, `left_out` counts what there was no room for."""
 
     closed_at: datetime | None
+    closing: Closing
     open_alerts: dict[Level, int]
     watched: tuple[Watched, ...]
     left_out: int
@@ -58,6 +61,7 @@ async def read_book(tx: Tx, name: str, most: int) -> BookState | None:
     closed = evaluator.evaluated_through >= book.terms.first_day
     return BookState(
         closed_at=_end_of(evaluator.evaluated_through, book.time_zone) if closed else None,
+        closing=Closing(evaluator.evaluated_through, book.terms.calendar, book.time_zone),
         open_alerts={level: sum(1 for _, one in open_now if one is level) for level in (Level.AMBER, Level.RED)},
         watched=tuple(one._replace(value=values.get(one.key)) for one in shown),
         left_out=len(watched) - len(shown),
@@ -113,11 +117,15 @@ def _end_of(day: int, time_zone: str) -> datetime:
 
 
 class BookGauges(Collector):
-    """The states of this process's books, for whoever scrapes it; `most` bounds the series of all books together."""
+    """The states of this process's books, for whoever scrapes it; `most` bounds the series of all books together.
 
-    def __init__(self) -> None:
-        """Nothing is shown yet."""
-        self.most = 0
+    `close_by_h` is the hour of the next working day by which a day is to be closed.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        """Nothing is shown yet; `clock` tells which days should be closed."""
+        self._clock = clock
+        self.most, self.close_by_h = 0, 0
         self._states: dict[str, BookState] = {}
 
     @property
@@ -140,6 +148,9 @@ class BookGauges(Collector):
             "End of the last closed day, in the book's time zone",
             labels=["book"],
         )
+        overdue = GaugeMetricFamily(
+            "tocsin_risk_book_overdue_days", "Working days that should be closed by now and are not", labels=["book"]
+        )
         alerts_open = GaugeMetricFamily("tocsin_risk_alerts_open", "Open alerts by level", labels=["book", "level"])
         left_out = GaugeMetricFamily(
             "tocsin_risk_indicator_series_left_out",
@@ -153,10 +164,11 @@ class BookGauges(Collector):
             "Value from which on the level is entered (fraction)",
             labels=[*_SERIES, "direction", "level"],
         )
-        room = self.most
+        room, now = self.most, self._clock.now()
         for book, state in sorted(self._states.items()):
             if state.closed_at is not None:
                 closed.add_metric([book], state.closed_at.timestamp())
+            overdue.add_metric([book], overdue_days(state.closing, now, self.close_by_h))
             for name, number in state.open_alerts.items():
                 alerts_open.add_metric([book, name], number)
             for one in islice(state.watched, room):
@@ -169,4 +181,4 @@ class BookGauges(Collector):
                     threshold.add_metric([*labels, direction, name], enter)
             left_out.add_metric([book], state.left_out + max(0, len(state.watched) - room))
             room = max(0, room - len(state.watched))
-        yield from (closed, alerts_open, left_out, value, level, threshold)
+        yield from (closed, overdue, alerts_open, left_out, value, level, threshold)

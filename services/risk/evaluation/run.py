@@ -8,7 +8,7 @@ from services.risk.evaluation.publishing import last_final_month, publish
 from services.risk.evaluation.revisions import write_revisions
 from services.risk.evaluation.state import Dirt, Task
 from services.risk.handlers.fold import Scope, lanes_of
-from services.risk.store import alerts, books, counters, marks, policies
+from services.risk.store import alerts, awaited, books, counters, marks, policies
 from services.risk.store.tables import HOUSE
 from shared import telemetry
 from shared.crashpoint import crash_point
@@ -76,6 +76,7 @@ async def evaluate_book(tx: Tx, book: str, scope: Scope) -> Evaluated | None:
     await alerts.save_alerts(tx, written.alerts, written.revisions)
     if written.messages:
         await outbox.put(tx, HOUSE, written.messages)
+        await awaited.await_answers(tx, written.revisions, written.messages)
     crash_point("evaluate.before_marks")
     await marks.drop_marks(tx, book, origins)
     after = evaluator._replace(

@@ -67,6 +67,7 @@ class Control(NamedTuple):
 
     envelope: Envelope
     message: intake.BookOpened | intake.BookDayClosed
+    offset: int
 
 
 class Arrivals(NamedTuple):
@@ -108,7 +109,7 @@ def decode_batch(records: Iterable[Record]) -> Arrivals:
         if isinstance(message, Folded):
             arrived.append(_arrival(record, envelope, message))
         elif isinstance(message, intake.BookOpened | intake.BookDayClosed):
-            controls.append(Control(envelope, message))
+            controls.append(Control(envelope, message, record.offset))
     return Arrivals(arrived, controls, unknown)
 
 

@@ -16,6 +16,7 @@ from services.risk.handlers.clients import NOBODY, fold_clients
 from services.risk.handlers.cures import tell_cures
 from services.risk.handlers.ledger import arrival_of, into_ledger
 from services.risk.handlers.outcome import Outcome
+from services.risk.handlers.reckoning import reckon
 from services.risk.handlers.subjects import LOANS, PROJECTS, SURVEYS, Work, fold_subjects
 from services.risk.store import books, counters, facts, marks
 from services.risk.store.tables import HOUSE
@@ -89,6 +90,7 @@ async def fold_batch(tx: Tx, batch: Batch, scope: Scope) -> None:
         await fold_subjects(tx, SURVEYS, work, outcome)
         await _save(tx, batch, outcome, terms, scope)
     await _close_days(tx, batch, arrived.controls)
+    await reckon(tx, batch.partition, fresh, arrived.controls)
     for book in sorted(outcome.cells.keys() | {control.message.book for control in arrived.controls}):
         await tx.wake(EVALUATE, book)
     metrics.FACTS_FOLDED.inc(len(fresh))

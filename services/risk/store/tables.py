@@ -67,6 +67,40 @@ CLOSE = Table(
     Column("known_at", BigInteger, nullable=False),
 )
 
+FOLDED = Table(
+    "folded",
+    METADATA,
+    Column("book", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("facts", Integer, nullable=False),
+    Column("digest", BigInteger, nullable=False),
+    Column("ids", LargeBinary, nullable=False),
+)
+"""What was folded, counted as intake counts what it accepted (R12): a row for each batch, at the offset of its last
+fact, so that facts of a day are those between two closes of the lane; `ids` names them (`shared.kernel.tally`)."""
+
+LANE_CLOSE = Table(
+    "lane_close",
+    METADATA,
+    Column("book", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("since", Integer, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("accepted", BigInteger, nullable=True),
+    Column("accepted_digest", BigInteger, nullable=False),
+    Column("folded", BigInteger, nullable=False),
+    Column("missing", BigInteger, nullable=False),
+    Column("unaccepted", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("closed_at", BigInteger, nullable=False),
+    Index("lane_close_day", "book", "day", "partition"),
+    Index("lane_close_state", "state"),
+)
+"""Where in a lane each close lies, what intake said at it, and how that compares with what was folded. The first row is
+where the lane opened the book; one from before begins with a close that was compared with nothing."""
+
 CLIENT = Table(
     "client",
     METADATA,
@@ -268,6 +302,20 @@ ALERT = Table(
 """Alerts as they stand (D12): `course` is what the next derivation compares with, `body` the latest revision as JSON,
 `as_of` the last day of the period in which it opened; `policy`, `policy_version` and `rule` say by which rule it
 opened, as its course stands now: what a verdict on it is a verdict on."""
+
+AWAITED = Table(
+    "awaited",
+    METADATA,
+    Column("event_id", Text, primary_key=True),
+    Column("alert", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("book", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("as_of", Integer, nullable=False),
+    Column("decided_at", BigInteger, nullable=False),
+    Index("awaited_book", "book", "decided_at"),
+)
+"""Revisions of alerts of which notify has not said yet that it has planned whom to tell (R12)."""
 
 ALERT_REQUEST = Table(
     "alert_request",
