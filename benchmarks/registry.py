@@ -14,6 +14,9 @@ BENCHMARKS = {
     "throughput": "benchmarks.throughput",
     "latency": "benchmarks.latency",
     "b5": "benchmarks.ndjson_intake",
+    "b8": "benchmarks.close",
+    "b9": "benchmarks.large",
+    "b10": "benchmarks.large",
 }
 """What `make bench` runs, in this order; two names may share a module whose run gives the figures of both."""
 

@@ -23,8 +23,8 @@ def open_book(branches: bool) -> dict[str, Any]:
     }
 
 
-def clients_and_loans(count: int) -> Iterator[dict[str, Any]]:
-    """Yield a client and a loan of 24 instalments for each number."""
+def clients_and_loans(count: int, instalments: int = 24) -> Iterator[dict[str, Any]]:
+    """Yield a client and a loan of so many instalments of 100.00 for each number."""
     for number in range(count):
         attributes = {"region": f"R{number % REGIONS}", "branch": f"B{number}"}
         client = {"client": f"c{number}", "kind": "person", "attributes": attributes}
@@ -33,8 +33,8 @@ def clients_and_loans(count: int) -> Iterator[dict[str, Any]]:
             "loan": f"l{number}",
             "client": f"c{number}",
             "currency": "USD",
-            "principal": "2400.00",
-            "schedule": {"kind": "annuity", "first_due": "2024-02-15", "instalments": 24, "rate": "0"},
+            "principal": f"{instalments * 100}.00",
+            "schedule": {"kind": "annuity", "first_due": "2024-02-15", "instalments": instalments, "rate": "0"},
         }
         yield _fact(f"l{number}", "loan.disbursed", FIRST_DAY, loan)
 
@@ -47,7 +47,7 @@ def repayments(loans: int, month: int) -> Iterator[dict[str, Any]]:
             yield repayment(number, month, day)
 
 
-def repayment(number: int, month: int, day: dt.date) -> dict[str, Any]:
+def repayment(number: int | str, month: int, day: dt.date) -> dict[str, Any]:
     """Return the repayment of one loan in a month."""
     body = {"loan": f"l{number}", "amount": "100.00", "currency": "USD"}
     return _fact(f"p{number}-{month}", "repayment.received", day, body)
