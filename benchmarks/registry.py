@@ -10,6 +10,7 @@ from benchmarks.measure import Measured
 
 BENCHMARKS = {
     "b1": "benchmarks.kafka.risk",
+    "b2": "benchmarks.kafka.risk",
     "b3": "benchmarks.kafka.risk",
     "throughput": "benchmarks.throughput",
     "latency": "benchmarks.latency",

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -53,24 +53,29 @@ class Servers:
         return self._postgres.pid
 
     @contextlib.contextmanager
-    def database(self, service: str | None = None) -> Iterator[str]:
-        """Make a database, with a service's tables if it is for one, for the block; yield its DSN."""
+    def database(self, tables: str) -> Iterator[str]:
+        """Make a database for the block, with the tables of a service or those that SQL creates; yield its DSN."""
         dsn = asyncio.run(create_database(self._postgres.dsn))
-        if service is not None:
-            asyncio.run(tocsin.system.migrate_database(service, dsn))
+        if tables in tocsin.system.SERVICES:
+            asyncio.run(tocsin.system.migrate_database(tables, dsn))
+        else:
+            asyncio.run(_run(dsn, tables))
         asyncio.run(_run(self._postgres.dsn, "CHECKPOINT"))
         yield dsn
         asyncio.run(drop_database(dsn))
 
-    def load(self, records: Iterable[Outgoing], partitions: int) -> int:
-        """Create the topics and append records as intake's relay does; return how many."""
+    def load(self, records: Iterable[Outgoing], partitions: int, topic: str | None = None) -> int:
+        """Create the topics, append records as intake's relay does, to `topic` if one is named; return how many."""
         asyncio.run(tocsin.system.create_topics(self.kafka.bootstrap, partitions))
-        return asyncio.run(_append(self.kafka.bootstrap, records))
+        if topic is not None:
+            records = (one._replace(topic=topic) for one in records)
+        return asyncio.run(_append(self.kafka.bootstrap, records, {topic: partitions} if topic is not None else {}))
 
 
-async def _append(bootstrap: str, records: Iterable[Outgoing]) -> int:
+async def _append(bootstrap: str, records: Iterable[Outgoing], topics: Mapping[str, int]) -> int:
     log, count = open_kafka_log(bootstrap), 0
     try:
+        await log.create_topics(topics)
         lanes: dict[int, list[Outgoing]] = {}
         for record in records:
             lane = lanes.setdefault(record.partition, [])

@@ -44,7 +44,7 @@ async def watch(servers: Servers, processes: Sequence[Process], dsn: str, done: 
     """Watch processes work until they are through.
 
     `done` is SQL for (records done so far, has it begun in earnest, is nothing left to be done behind); `total` is the
-    number of records. The clock starts when it has first begun with something done, and counts what is done from then.
+    number of records. The clock starts when it has begun, and counts what is done from then.
     """
     session = await asyncpg.connect(dsn)
     first, before, began = 0, dict[str, float](), 0.0
@@ -52,7 +52,7 @@ async def watch(servers: Servers, processes: Sequence[Process], dsn: str, done: 
         async with asyncio.timeout(_TIMEOUT_S):
             while True:
                 records, begun, through = await session.fetchrow(done)
-                if not began and begun and records:
+                if not began and begun:
                     first, before, began = records, _spent(servers, processes), perf_counter()
                 if records >= total and through:
                     break

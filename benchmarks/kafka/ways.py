@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.kafka import truth
 from benchmarks.kafka.mix import BOOK, LANES
 from benchmarks.kafka.servers import Servers, rows_of
+from benchmarks.kafka.truth import Truth
 from benchmarks.kafka.watch import Run, watch
 from services.risk.domain.cells import Cells
 from shared.events.base import Topic
@@ -21,7 +22,7 @@ _STOP_TIMEOUT_S = 60.0
 """A recording is written at the end."""
 _PROGRESS = f"""
 SELECT coalesce(sum(next_offset), 0)::bigint,
-       (SELECT count(*) FROM (SELECT owner FROM position WHERE topic = '{Topic.INTAKE}'
+       sum(next_offset) > 0 AND (SELECT count(*) FROM (SELECT owner FROM position WHERE topic = '{Topic.INTAKE}'
                               GROUP BY owner HAVING count(*) = {{lanes}}) balanced) = {{owners}},
        NOT EXISTS (SELECT FROM mark)
 FROM position WHERE topic = '{Topic.INTAKE}'
@@ -37,7 +38,7 @@ class Ways:
         self._recording = folder / "recording"
         self._keys = folder / "keys.json"
         KeyRing(self._keys).add("bench", RIGHTS, "2020-01-01T00:00:00+00:00")
-        self.true_cells: Cells = {}
+        self.truth = Truth({}, {})
 
     def record(self) -> Cells:
         """Run risk once, keep what its batches write, and return what it counts; set the indicators that must come."""
@@ -52,6 +53,7 @@ class Ways:
             with self._processes(["services.risk"], dsn, replicas) as processes:
                 run = self._watched(processes, dsn)
             self.check(truth.kept_cells(dsn), f"risk with {replicas} processes")
+            assert truth.kept_oldest_due(dsn) == self.truth.oldest_due, "loans are not covered as far as they must be"
             self._check_indicator(dsn)
         return run
 
@@ -110,8 +112,10 @@ class Ways:
                 process.wait(_STOP_TIMEOUT_S)
 
     def check(self, cells: Cells, whose: str) -> None:
-        if cells != self.true_cells:
-            wrong = {key for key in cells.keys() | self.true_cells.keys() if cells.get(key) != self.true_cells.get(key)}
+        if cells != self.truth.cells:
+            wrong = {
+                key for key in cells.keys() | self.truth.cells.keys() if cells.get(key) != self.truth.cells.get(key)
+            }
             raise AssertionError(f"{whose}: {len(wrong)} cells are not the slow truth, as {sorted(wrong)[:3]}")
 
     def _check_indicator(self, dsn: str) -> None:
@@ -123,7 +127,7 @@ class Ways:
             "ORDER BY segment, period, revision DESC",
         )
         assert rows, "no indicator was published"
-        true = truth.by_region_and_month(self.true_cells, ("missed_loans", "due_loans"))
+        true = truth.by_region_and_month(self.truth.cells, ("missed_loans", "due_loans"))
         for segment, period, numerator, denominator in rows:
             expected = true.get((segment.removeprefix("region="), period), [0, 0])
             assert [numerator, denominator] == expected, (segment, period, numerator, denominator)

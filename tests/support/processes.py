@@ -43,8 +43,16 @@ def eventually(what: Callable[[], Any], within_s: float = 60.0, describe: Callab
 class Process:
     """One process of the system, by its own pid."""
 
-    def __init__(self, command: list[str], environment: Mapping[str, str], port: int, output: Path) -> None:
-        self._command, self.environment, self.port, self._output = command, dict(environment), port, output
+    def __init__(
+        self,
+        command: list[str],
+        environment: Mapping[str, str],
+        port: int,
+        output: Path,
+        python: str = sys.executable,
+    ) -> None:
+        self._command, self.environment = [python, "-m", *command], dict(environment)
+        self.port, self._output = port, output
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"http://127.0.0.1:{port}"
 
@@ -52,9 +60,7 @@ class Process:
         """Start, and unless told otherwise wait until it is ready."""
         environment = {**os.environ, **self.environment, **more}
         with self._output.open("ab") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", *self._command], env=environment, cwd=ROOT, stdout=output, stderr=output
-            )
+            self._process = subprocess.Popen(self._command, env=environment, cwd=ROOT, stdout=output, stderr=output)
         if wait:
             self.wait_ready()
 

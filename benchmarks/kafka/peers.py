@@ -1,0 +1,66 @@
+"""B2: peers on the same broker and database server do the task of `benchmarks.peers.task`; the result is checked."""
+
+import asyncio
+import shutil
+import subprocess
+from pathlib import Path
+
+from benchmarks.kafka import truth
+from benchmarks.kafka.servers import Servers, rows_of
+from benchmarks.kafka.truth import Truth
+from benchmarks.kafka.watch import Run, watch
+from benchmarks.peers.environments import python_of
+from benchmarks.peers.task import TABLES
+from shared.kernel.ids import new_id
+from tests.support.processes import ROOT, Process
+
+TOPIC = "bench.peers"
+PEERS = ("plain_loop", "quix_streams", "bytewax")
+_PROGRESS = "SELECT coalesce(sum(records), 0)::bigint, count(*) > 0, true FROM progress"
+_TASK = "benchmarks.peers"
+
+
+class Peers:
+    """Runs each peer; raises when its result is not that of the pure fold."""
+
+    def __init__(self, servers: Servers, folder: Path, facts: int, total: int) -> None:
+        """`total` records are on their topic, of so many `facts` once repeats and the book's own are left out."""
+        self._servers, self._folder, self._facts, self._total = servers, folder, facts, total
+        self._pythons = {name: python_of(name) for name in PEERS}
+        self.truth = Truth({}, {})
+
+    def run(self, name: str) -> Run:
+        """Run one from the beginning of its topic, in a group and with a state of its own."""
+        kept = self._folder / f"{name}-state"
+        shutil.rmtree(kept, ignore_errors=True)
+        kept.mkdir()
+        command = [f"{_TASK}.{name}.run", str(kept)]
+        if name == "bytewax":
+            subprocess.run([self._pythons[name], "-m", "bytewax.recovery", kept, "1"], check=True, timeout=60)
+            command = ["bytewax.run", f"{_TASK}.bytewax.run:flow", "-r", str(kept), "-s", "1", "-b", "0"]
+        with self._servers.database(TABLES) as dsn:
+            environment = {
+                "BENCH_DSN": dsn,
+                "BENCH_KAFKA": self._servers.kafka.bootstrap,
+                "BENCH_TOPIC": TOPIC,
+                "BENCH_GROUP": new_id(),
+                "BENCH_RECORDS": str(self._total),
+                "PYTHONPATH": str(ROOT),
+            }
+            process = Process(command, environment, 0, self._folder / f"{name}.log", self._pythons[name])
+            process.start(wait=False)
+            try:
+                run = asyncio.run(watch(self._servers, [process], dsn, _PROGRESS, self._total))
+            finally:
+                process.kill()
+            self._check(dsn, name)
+        return run
+
+    def _check(self, dsn: str, name: str) -> None:
+        rows = rows_of(dsn, "SELECT region, month, due, missed FROM counter WHERE due <> 0")
+        counted = {(region, month): [due, missed] for region, month, due, missed in rows}
+        expected = truth.by_region_and_month(self.truth.cells, ("due_loans", "missed_loans"))
+        assert counted == {place: pair for place, pair in expected.items() if pair[0]}, f"{name} counts otherwise"
+        assert truth.kept_oldest_due(dsn) == self.truth.oldest_due, f"{name} covers otherwise"
+        ((kept,),) = rows_of(dsn, "SELECT count(*) FROM fact")
+        assert kept == self._facts, f"{name} kept {kept} facts of {self._facts}"

@@ -1,0 +1,1 @@
+"""The same work by other means, each in an environment of its own."""
