@@ -48,6 +48,8 @@ _ENCODE = msgspec.json.encode
 _HEADERS = msgspec.json.Decoder(list[tuple[str, str]]).decode
 KEPT, RETRIED, DISMISSED = "kept", "retried", "dismissed"
 _IN_HAND = "in_hand"
+_SHOWN_MAX = 200
+"""Characters of an attribute or key that are shown; ours are shorter."""
 
 
 class Why(NamedTuple):
@@ -233,27 +235,32 @@ def _envelope(record: Record) -> Envelope | None:
         return None
 
 
+def _shown(text: str) -> str:
+    """Return what a damaged message says of itself as it may be kept: databases take no NUL and index no long text."""
+    return "".join(one if one.isprintable() else "?" for one in text[:_SHOWN_MAX])
+
+
 def _letter(record: Record, envelope: Envelope | None, why: Why, at_us: int) -> DeadLetter:
     return DeadLetter(
         hashed_id(record.topic, record.partition, record.offset),
         record.topic,
         record.partition,
         record.offset,
-        "" if envelope is None else envelope.book,
-        "" if envelope is None else envelope.client,
-        "" if envelope is None else envelope.type,
+        "" if envelope is None else _shown(envelope.book),
+        "" if envelope is None else _shown(envelope.client),
+        "" if envelope is None else _shown(envelope.type),
         why.reason,
-        why.error[:_ERROR_LENGTH_MAX],
+        why.error[:_ERROR_LENGTH_MAX].replace("\0", "?"),
         _ENCODE([(name, base64.b64encode(value).decode()) for name, value in record.headers]),
         record.value,
         at_us,
-        record.key.decode(errors="replace"),
+        _shown(record.key.decode(errors="replace")),
         KEPT,
         "",
         0,
         "",
-        "" if envelope is None else envelope.id,
-        "" if envelope is None else envelope.source,
+        "" if envelope is None else _shown(envelope.id),
+        "" if envelope is None else _shown(envelope.source),
         why.stack,
     )
 
@@ -282,12 +289,11 @@ def _message(morgue: Morgue, record: Record, envelope: Envelope | None, letter: 
             subject=letter.id,
             book=letter.book,
             client=letter.client,
-            origin_id="" if envelope is None else envelope.id,
+            origin_id="" if envelope is None else _shown(envelope.id),
             traceparent=onward(origin_of(record.headers)),
         )
     )
     # The same partition as its origin: dead letters of one lane stay in order and are written by one owner.
-    key = record.key.decode(errors="replace")
     return outbox.OutboxRow(
-        event_id, morgue.message.topic, record.partition, key, headers, _ENCODE(morgue.message(**fields))
+        event_id, morgue.message.topic, record.partition, letter.key, headers, _ENCODE(morgue.message(**fields))
     )

@@ -101,7 +101,10 @@ def _moment(value: bytes) -> datetime:
     moment = datetime.fromisoformat(value.decode())
     if moment.tzinfo is None:
         raise ValueError(f"{value.decode()!r} is a time without a zone")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{value.decode()!r} is a time beyond all calendars") from error
 
 
 def start_of(day: date) -> datetime:

@@ -15,7 +15,7 @@ from shared.db.letters import DeadLetter
 from shared.events import facts
 from shared.events.base import Topic
 from shared.events.risk import MessageDeadLettered
-from shared.log.port import Record
+from shared.log.port import Outgoing, Record, check_sizes
 from shared.runtime.service import Poison
 from tests.risk.feed import (
     SOURCE,
@@ -36,10 +36,10 @@ from tests.risk.truth import assert_true
 ME = {"by": "operator-1"}
 
 
-async def bury(database: AnyDatabase, record: Record) -> str:
+async def bury(database: AnyDatabase, record: Record, error: str = "…") -> str:
     """Keep a record as the consumer does when it cannot be digested; returns the letter's id."""
     async with database.transaction() as tx:
-        await keep_dead_letter(tx, record, Poison("…"))
+        await keep_dead_letter(tx, record, Poison(error))
         claim = await positions.claim(tx, HOUSE, "risk", record.topic, record.partition, "owner")
         assert await positions.advance(
             tx, HOUSE, "risk", record.topic, record.partition, claim.epoch, claim.next_offset, record.offset + 1
@@ -171,3 +171,33 @@ async def test_a_letter_says_whose_event_it_was_and_where_it_broke_and_is_told_s
     body = msgspec.json.decode(message.value, type=MessageDeadLettered)
     assert (body.origin_topic, body.origin_partition, body.origin_offset) == (batch.topic, batch.partition, 0)
     assert (body.event_id, body.producer, body.stack) == (row.event_id, row.producer, row.stack)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"ce_client": b"a\0b"},
+        {"ce_client": b"c" * 100_000},
+        {"ce_book": b"\0", "ce_type": b"t" * 9_000},
+        {"ce_id": b"\0" * 3_000_000},
+        {"ce_time": b"9999-12-31T23:59:59-14:00"},
+        {"ce_knownat": b"0001-01-01T00:00:00+14:00"},
+        {"traceparent": b"\0"},
+        {"ce_id": b"\xff"},
+    ],
+    ids=("nul", "long", "type", "id", "time", "known_at", "trace", "no text"),
+)
+async def test_whatever_a_message_says_of_itself_it_can_be_kept(
+    database: AnyDatabase, client: httpx.AsyncClient, damage: dict[str, bytes]
+) -> None:
+    feed = Feed()
+    register(feed, "c1")
+    (batch,) = feed.pending()
+    record = batch.records[0]
+    headers = {**dict(record.headers), **damage}
+    damaged = record._replace(headers=tuple(headers.items()), key=b"\xff\0" * 1_000_000)
+    letter = await bury(database, damaged, "a\0b")
+    (kept,) = await letters(client)
+    assert (kept["id"], kept["error"]) == (letter, "Poison: a?b")
+    (outgoing,) = await rows_of(database, select(HOUSE.outbox))
+    check_sizes([Outgoing(outgoing.topic, 0, outgoing.key.encode(), (("", outgoing.headers),), outgoing.value)])
