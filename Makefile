@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 # Every start would compile everything anew where the environment forbids to keep compiled code.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo serve up down test check format docs simulate fuzz bench clean
+.PHONY: help install demo serve up down test check format docs simulate chaos fuzz bench clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ fuzz: export FACTS ?= 100000
 fuzz: export SEED ?= 1
 fuzz: $(INSTALLED) ## Send FACTS hostile facts by every edge, from SEED on: none may be lost or stop the others
 	@$(BIN)/pytest -q -n 2 --dist load --show-capture=no tests/fuzz/test_facts.py
+
+chaos: $(INSTALLED) ## Disturb the real system as SEED decides, WHERE=servers or embedded, for SECONDS=60: nothing lost or doubled
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(WHERE),--where $(WHERE)) $(if $(SECONDS),--seconds $(SECONDS))
 
 bench: $(INSTALLED) ## Measure; prints a table and writes benchmarks/results.json
 	@$(BIN)/python -m benchmarks

@@ -32,6 +32,7 @@ class History:
 
     def __init__(self, path: Path, elapsed_s: Callable[[], float]) -> None:
         """Begin a new file."""
+        self.path = path
         self._file = path.open("w", buffering=1)
         self._elapsed_s = elapsed_s
         self.operations = 0

@@ -11,7 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from time import monotonic
 
@@ -35,12 +35,31 @@ class KafkaServer:
         self._folder = folder
         self._port, self._controller_port = _free_port(), _free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._settings = ""
         self.bootstrap = f"127.0.0.1:{self._port}"
 
     @property
     def pid(self) -> int:
         assert self._process is not None, "the broker does not run"
         return self._process.pid
+
+    def listen_also(self, ways: Mapping[str, tuple[int, int]]) -> None:
+        """From the next start on listen on more ports: name (capitals) -> (port, port that clients are told).
+
+        A client that begins on such a port is sent to the port that it is told for everything, such as a proxy's.
+        """
+        controller = f"CONTROLLER://127.0.0.1:{self._controller_port}"
+        listened = {"PLAINTEXT": self._port, **{name: port for name, (port, _) in ways.items()}}
+        told = {"PLAINTEXT": self._port, **{name: port for name, (_, port) in ways.items()}}
+        protocols = [f"{name}:PLAINTEXT" for name in (*listened, "CONTROLLER")]
+        self._settings = "\n".join(
+            (
+                f"listeners={','.join([*_addresses(listened), controller])}",
+                f"advertised.listeners={','.join(_addresses(told))}",
+                f"listener.security.protocol.map={','.join(protocols)}",
+                "num.network.threads=1",
+            )
+        )
 
     def start(self) -> None:
         """Start and wait until the broker accepts connections."""
@@ -51,6 +70,7 @@ class KafkaServer:
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,
+                env={**os.environ, "KAFKA_SETTINGS": self._settings},
             )
         deadline = monotonic() + _START_TIMEOUT_S
         while not _accepts(self._port):
@@ -150,6 +170,10 @@ def _java_problem() -> str | None:
     if version is None or int(version[1]) < _JAVA_VERSION_MIN:
         return f"Java {_JAVA_VERSION_MIN} or later is needed, found: {said.splitlines()[:1]}"
     return None
+
+
+def _addresses(ports: Mapping[str, int]) -> list[str]:
+    return [f"{name}://127.0.0.1:{port}" for name, port in ports.items()]
 
 
 def _free_port() -> int:

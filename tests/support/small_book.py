@@ -51,31 +51,39 @@ def fact(identity: str, what: str, day: dt.date, **body: Any) -> dict[str, Any]:
     return {"specversion": "1.0", "id": identity, "source": "tests", "type": f"tocsin.{what}.v1", "data": data}
 
 
+def registration(number: int) -> list[dict[str, Any]]:
+    """Return a client and its loan."""
+    first = dt.date(2023, 1, 1)
+    region = {"region": ("north", "south")[number % 2]}
+    schedule = {"kind": "equal_principal", "first_due": "2023-02-15", "instalments": 12, "rate": "0.06"}
+    loan = {"loan": f"l{number}", "client": f"c{number}", "currency": "EUR", "principal": "1200.00"}
+    return [
+        fact(f"c{number}", "client.registered", first, client=f"c{number}", kind="company", attributes=region),
+        fact(f"l{number}", "loan.disbursed", first, **loan, schedule=schedule),
+    ]
+
+
+def repayment(number: int, index: int) -> dict[str, Any]:
+    """Return what a loan pays in a month."""
+    day = MONTHS[index].replace(day=15)
+    paid = {"loan": f"l{number}", "amount": "110.00", "currency": "EUR"}
+    return fact(f"p{number}-{index}", "repayment.received", day, **paid)
+
+
 def beginnings() -> list[dict[str, Any]]:
     """Return clients and loans."""
-    first = dt.date(2023, 1, 1)
-    facts = []
-    for number in range(LOANS):
-        region = {"region": ("north", "south")[number % 2]}
-        facts.append(
-            fact(f"c{number}", "client.registered", first, client=f"c{number}", kind="company", attributes=region)
-        )
-        schedule = {"kind": "equal_principal", "first_due": "2023-02-15", "instalments": 12, "rate": "0.06"}
-        loan = {"loan": f"l{number}", "client": f"c{number}", "currency": "EUR", "principal": "1200.00"}
-        facts.append(fact(f"l{number}", "loan.disbursed", first, **loan, schedule=schedule))
-    return facts
+    return [one for number in range(LOANS) for one in registration(number)]
 
 
 def month_of_facts(index: int) -> list[dict[str, Any]]:
     """Return what happens in a month: payments of those who pay, and one charge-off in July."""
-    day = MONTHS[index].replace(day=15)
     facts = [
-        fact(f"p{number}-{index}", "repayment.received", day, loan=f"l{number}", amount="110.00", currency="EUR")
+        repayment(number, index)
         for number in range(LOANS)
         if number % 10 >= _MISSED_SHARE[index] and (number != 7 or index < 5)
     ]
     if index == 5:
-        facts.append(fact("x7", "loan.charged_off", day.replace(day=20), loan="l7"))
+        facts.append(fact("x7", "loan.charged_off", MONTHS[index].replace(day=20), loan="l7"))
     return facts
 
 
