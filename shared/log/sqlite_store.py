@@ -18,6 +18,8 @@ import msgspec
 
 from shared.log.port import Headers, LogUnavailable, Outgoing, Partition, Record
 
+DURABLE = ("journal_mode = WAL", "synchronous = FULL")
+"""A commit is on the disk before anybody is told of it: with less, a power failure takes back what was answered."""
 _OFFSET_BITS = 40
 _LAST_OFFSET = (1 << _OFFSET_BITS) - 1
 _COMMIT_RECORDS_MAX = 20_000
@@ -71,8 +73,8 @@ class Store:
         """Open or create a file; None keeps everything in memory."""
         self._writing = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
         if path is not None:
-            self._writing.execute("PRAGMA journal_mode = WAL")
-            self._writing.execute("PRAGMA synchronous = FULL")
+            for pragma in DURABLE:
+                self._writing.execute(f"PRAGMA {pragma}")
         # What a compacted topic lets go of is personal data: it is overwritten, not only taken off the tables.
         self._writing.execute("PRAGMA secure_delete = ON")
         for statement in _SCHEMA:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 
 from services.notify.store.tables import DESTINATION, MESSAGE
 from shared.db.among import among
@@ -69,7 +69,7 @@ async def lease_due(tx: Tx, channel: str, owner: str, limit: int, lease_s: float
     """Take up to `limit` lanes of a channel that are due and that nobody holds."""
     rows = await tx.rows(
         select(_D.address)
-        .where(_D.channel == channel, _D.due_at <= tx.now, _D.lease_until <= tx.now)
+        .where(_D.channel == channel, _D.due_at <= tx.now, _is_free(tx.now))
         .order_by(_D.due_at, _D.address)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -84,6 +84,11 @@ async def lease_due(tx: Tx, channel: str, owner: str, limit: int, lease_s: float
         .returning(_D.address, _D.epoch)
     )
     return [Lease(channel, row.address, row.epoch, until) for row in taken]
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    """Nobody holds a lane whose lease has run out."""
+    return _D.lease_until <= now
 
 
 async def hold(tx: Tx, lease: Lease) -> int | None:
