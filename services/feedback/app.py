@@ -15,7 +15,8 @@ from shared.events.intake import BookDayClosed, BookOpened
 from shared.events.risk import AlertRequestDecided, AlertRevised, LoanArrearsCured
 from shared.runtime.bell import Bell
 from shared.runtime.dispatch import by_type
-from shared.runtime.letters import LetterDesk, add_dead_letter_routes
+from shared.runtime.letters import add_dead_letter_routes
+from shared.runtime.replaying import LetterDesk
 from shared.runtime.service import Batch, Platform, Service, Subscription
 
 __all__ = ["METADATA", "build"]

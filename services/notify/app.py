@@ -18,7 +18,8 @@ from shared.db.port import Database, Tx
 from shared.events.base import Topic
 from shared.log.port import Record
 from shared.runtime.bell import Bell
-from shared.runtime.letters import LetterDesk, add_dead_letter_routes
+from shared.runtime.letters import add_dead_letter_routes
+from shared.runtime.replaying import LetterDesk
 from shared.runtime.service import Batch, Platform, Service, Subscription
 from shared.runtime.settings import SettingsWrong
 

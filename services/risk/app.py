@@ -6,6 +6,7 @@ from services.risk.evaluation.requests import decide_requests
 from services.risk.handlers.claim import let_go, take_over
 from services.risk.handlers.fold import Scope, fold_batch, fold_surveys
 from services.risk.handlers.letters import keep_dead_letter, restore
+from services.risk.handlers.preview import show_touched
 from services.risk.handlers.reckoning import note_planned
 from services.risk.settings import RiskSettings
 from services.risk.store.tables import HOUSE, METADATA, MORGUE
@@ -16,7 +17,8 @@ from shared.events.feedback import SurveyAnswered, SurveyInvited, VerdictGiven
 from shared.events.notify import AcknowledgementRequested, AlertPlanned
 from shared.runtime.bell import Bell
 from shared.runtime.dispatch import Handle, by_type
-from shared.runtime.letters import LetterDesk, add_dead_letter_routes
+from shared.runtime.letters import add_dead_letter_routes
+from shared.runtime.replaying import LetterDesk
 from shared.runtime.service import Batch, Platform, Service, Subscription
 
 __all__ = ["METADATA", "build"]
@@ -32,7 +34,7 @@ def build(settings: RiskSettings, platform: Platform, database: Database) -> Ser
     def anew() -> tuple[Subscription, ...]:
         return _subscriptions(Scope(platform.owner, platform.partitions), evaluate)
 
-    add_dead_letter_routes(router, LetterDesk(database, MORGUE, platform.owner, relay, anew, restore))
+    add_dead_letter_routes(router, LetterDesk(database, MORGUE, platform.owner, relay, anew, restore, show_touched))
     return Service(
         name="risk",
         router=router,

@@ -60,6 +60,11 @@ async def unsent(tx: Tx, house: HouseTables, topic: str, partition: int, limit: 
     ]
 
 
+def type_of(headers: bytes) -> str:
+    """Return the type of a message from its headers as they are stored."""
+    return next((value.decode() for name, value in _decode(headers) if name == "ce_type"), "")
+
+
 async def forget(tx: Tx, house: HouseTables, topic: str, partition: int, seqs: Sequence[int]) -> None:
     """Remove messages of a lane that are known to be sent; those already removed do not matter."""
     for start in range(0, len(seqs), _FORGET_ROWS):

@@ -1,27 +1,25 @@
-"""The routes on a service's dead letters, the same for all services: see them, try them again, dismiss them.
+"""The routes on a service's dead letters, the same for all services: see them, replay them, dismiss them.
 
-A letter is tried again by whoever is asked, in one transaction that takes its partition over: the owner, who is fenced
-by that, claims it back with its next batch and keeps nothing in memory of what was before.
+A replay is shown first: a preview does it for real, tells what it changed, and rolls it back.
 """
 
 import base64
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.db import letters, positions
-from shared.db.letters import DISMISSED, KEPT, RETRIED, DeadLetter, Morgue
-from shared.db.port import Database, DatabaseUnavailable, Tx
+from shared.db import letters
+from shared.db.letters import KEPT, DeadLetter
+from shared.db.port import Tx
+from shared.db.watched import Plain
 from shared.problem import Problem, answers
-from shared.runtime import metrics
-from shared.runtime.bell import Bell
 from shared.runtime.edge import (
     NAME_PATTERN,
     READS,
+    READS_ONE,
     TEXT_PATTERN,
     Answer,
     CursorText,
@@ -36,30 +34,12 @@ from shared.runtime.edge import (
     page_of,
     place_of,
 )
-from shared.runtime.service import Batch, Subscription
+from shared.runtime.replaying import STILL_UNDIGESTIBLE, LetterDesk, dismiss_letter, preview_letter, replay_letter
 from shared.security.rights import requires
 
 _WRITES = answers(400, 401, 403, 404, 409, 422, 503)
 _State = Literal["kept", "retried", "dismissed"]
 LetterId = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", description="Id of the letter")]
-
-
-async def _nothing(_tx: Tx, _letter: DeadLetter) -> None:
-    """Nothing more is to be done when a letter is settled."""
-
-
-@dataclass(frozen=True)
-class LetterDesk:
-    """What the routes work with."""
-
-    database: Database
-    morgue: Morgue
-    owner: str
-    relay: Bell
-    subscriptions: Callable[[], Sequence[Subscription]]
-    """Composed anew for each retry, so that nothing is believed that a transaction that failed has left in memory."""
-    settled: Callable[[Tx, DeadLetter], Awaitable[None]] = _nothing
-    """Called in the transaction that settles a letter."""
 
 
 class LetterShown(BaseModel):
@@ -92,8 +72,26 @@ class LetterPage(BaseModel):
     next: str | None = None
 
 
+class ChangeShown(BaseModel):
+    """What would become of one thing."""
+
+    kind: str = Field(examples=["loan", "counter", "message"])
+    name: str
+    before: dict[str, Plain] | None = Field(description="null: it is not there yet")
+    after: dict[str, Plain] | None = Field(description="null: it would be gone")
+
+
+class PreviewShown(BaseModel):
+    """What a replay would do."""
+
+    would: Literal["digest", "fail"]
+    error: str = Field(description="Why it would fail again")
+    changes: list[ChangeShown]
+    more: int = Field(description="Changes that are not listed")
+
+
 class Retry(BaseModel):
-    """Who tries a letter again."""
+    """Who replays a letter."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -111,7 +109,9 @@ class Dismissal(Retry):
 def add_dead_letter_routes(router: APIRouter, desk: LetterDesk) -> None:
     """Add `/dead-letters`."""
     _add_list(router, desk)
-    _add_retry(router, desk)
+    _add_one(router, desk)
+    _add_preview(router, desk)
+    _add_replay(router, desk)
     _add_dismissal(router, desk)
 
 
@@ -131,30 +131,78 @@ def _add_list(router: APIRouter, desk: LetterDesk) -> None:
         return LetterPage(items=[_shown(letter) for letter in page], next=following)
 
 
-def _add_retry(router: APIRouter, desk: LetterDesk) -> None:
+def _add_one(router: APIRouter, desk: LetterDesk) -> None:
+    @router.get(
+        "/dead-letters/{id}", tags=["operations"], dependencies=[requires("dead-letters:read")], responses=READS_ONE
+    )
+    async def get_dead_letter(letter: LetterId) -> LetterShown:
+        """Show one message that could not be digested: its bytes, where it lay, why and where it broke."""
+        async with desk.database.read() as tx:
+            found = await letters.letter_with_id(tx, desk.morgue.table, letter)
+        if found is None:
+            raise missing("dead-letter", letter)
+        return _shown(found)
+
+
+def _add_preview(router: APIRouter, desk: LetterDesk) -> None:
+    @router.get(
+        "/dead-letters/{id}/preview",
+        tags=["operations"],
+        dependencies=[requires("dead-letters:write")],
+        responses=answers(401, 403, 404, 409, 422, 503),
+    )
+    async def preview_dead_letter(letter: LetterId) -> PreviewShown:
+        """Tell what a replay would change, before and after, and change nothing: it is done and rolled back."""
+        try:
+            found = await preview_letter(desk, letter)
+        except Problem as problem:
+            if problem.slug != STILL_UNDIGESTIBLE:
+                raise
+            return PreviewShown(would="fail", error=problem.detail, changes=[], more=0)
+        changes = [ChangeShown(**change._asdict()) for change in found.changes]
+        return PreviewShown(would="digest", error="", changes=changes, more=found.more)
+
+
+def _add_replay(router: APIRouter, desk: LetterDesk) -> None:
+    async def replay(request: Request, letter: str, body: Retry, key: str | None) -> Response:
+        digested: list[Callable[[], None]] = []
+
+        async def work(tx: Tx) -> Answer:
+            settled, after_commit = await replay_letter(tx, desk, letter, body.by)
+            digested.append(after_commit)
+            return Answer(200, _shown(settled), {})
+
+        response = await _settle(request, desk, (key, body), work)
+        for after_commit in digested:
+            after_commit()
+        return response
+
+    @router.post(
+        "/dead-letters/{id}/replay",
+        tags=["operations"],
+        dependencies=[requires("dead-letters:write")],
+        response_model=LetterShown,
+        responses=_WRITES,
+    )
+    async def post_replay(
+        request: Request, letter: LetterId, body: Annotated[Retry, Body()], idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        """Digest a message as if it came now. When that fails again, 409 with the reason, and the letter stays."""
+        return await replay(request, letter, body, idempotency_key)
+
     @router.post(
         "/dead-letters/{id}/retry",
         tags=["operations"],
         dependencies=[requires("dead-letters:write")],
         response_model=LetterShown,
         responses=_WRITES,
+        deprecated=True,
     )
     async def post_retry(
         request: Request, letter: LetterId, body: Annotated[Retry, Body()], idempotency_key: IdempotencyKey = None
     ) -> Response:
-        """Digest a message once more, as if it came now: 409 when that fails again, and it stays where it is."""
-
-        digested: list[Callable[[], None]] = []
-
-        async def work(tx: Tx) -> Answer:
-            settled, after_commit = await _retry(tx, desk, letter, body.by)
-            digested.append(after_commit)
-            return Answer(200, _shown(settled), {})
-
-        response = await _settle(request, desk, (idempotency_key, body), work)
-        for after_commit in digested:
-            after_commit()
-        return response
+        """Do what `/replay` does: its name before."""
+        return await replay(request, letter, body, idempotency_key)
 
 
 def _add_dismissal(router: APIRouter, desk: LetterDesk) -> None:
@@ -171,8 +219,7 @@ def _add_dismissal(router: APIRouter, desk: LetterDesk) -> None:
         """Dismiss a message for good: its effect is not needed. It stays readable, with the reason."""
 
         async def work(tx: Tx) -> Answer:
-            taken = await _take(tx, desk, letter)
-            return Answer(200, _shown(await _put(tx, desk, taken, DISMISSED, (body.by, body.reason))), {})
+            return Answer(200, _shown(await dismiss_letter(tx, desk, letter, body.by, body.reason)), {})
 
         return await _settle(request, desk, (idempotency_key, body), work)
 
@@ -188,60 +235,6 @@ async def _settle(
     response = await once(request, store, key, body.model_dump_json().encode(), work)
     desk.relay.ring()
     return response
-
-
-async def _retry(tx: Tx, desk: LetterDesk, name: str, by: str) -> tuple[DeadLetter, Callable[[], None]]:
-    """Digest a letter; return it settled, and what is to be done once that is committed."""
-    seen = await letters.letter_with_id(tx, desk.morgue.table, name)
-    if seen is None:
-        raise missing("dead-letter", name)
-    subscription = next((one for one in desk.subscriptions() if one.topic == seen.topic), None)
-    if subscription is None:
-        raise Problem("not-read", 409, "The topic is not read any more", f"Nothing reads {seen.topic}; dismiss it.")
-    place = (seen.topic, seen.partition)
-    # The position before the letter, as the owner takes them: nobody can block another for ever.
-    claim = await positions.claim(tx, desk.morgue.house, desk.morgue.service, *place, f"{desk.owner}/retry")
-    letter = await _take(tx, desk, name)
-    batch = Batch(*place, claim.epoch, [letter.record])
-    try:
-        await subscription.handle(tx, batch)
-    except DatabaseUnavailable:
-        raise
-    except Exception as error:
-        raise _undigestible(f"{type(error).__name__}: {error}"[:2_000]) from error
-    settled, after_commit = await _put(tx, desk, letter, RETRIED, (by, "")), subscription.after_commit
-
-    def done() -> None:
-        if after_commit is not None:
-            after_commit(batch)
-
-    return settled, done
-
-
-def _undigestible(error: str) -> Problem:
-    return Problem("still-undigestible", 409, "The message still cannot be digested", error)
-
-
-async def _take(tx: Tx, desk: LetterDesk, name: str) -> DeadLetter:
-    """Take a letter in hand that nobody has settled; nobody else can settle it before this transaction ends."""
-    letter = await letters.letter_with_id(tx, desk.morgue.table, name)
-    if letter is None:
-        raise missing("dead-letter", name)
-    if not await letters.take_letter(tx, desk.morgue.table, name):
-        raise Problem("settled", 409, "The letter is settled already", "Somebody has retried or dismissed it.")
-    return letter
-
-
-async def _put(tx: Tx, desk: LetterDesk, letter: DeadLetter, state: str, said: tuple[str, str]) -> DeadLetter:
-    """Put a letter back with what became of it, by whom and why; Problem 409 when the handler has buried it again."""
-    by, comment = said
-    settled_at = int(tx.now.timestamp() * 1_000_000)
-    settled = letter._replace(state=state, settled_by=by, settled_at=settled_at, comment=comment)
-    if not await letters.settle_letter(tx, desk.morgue.table, settled):
-        raise _undigestible(letter.error)
-    await desk.settled(tx, settled)
-    metrics.LETTERS_SETTLED.labels(desk.morgue.service, state).inc()
-    return settled
 
 
 def _shown(letter: DeadLetter) -> LetterShown:

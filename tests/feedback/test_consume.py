@@ -53,6 +53,23 @@ async def test_what_should_be_for_feedback_and_is_not_readable_is_kept_as_a_dead
         "tocsin.loan.closed.v1",
         "ValueError: not JSON",
     )
+    assert (await small_house.get(f"/dead-letters/{letter['id']}/preview")).json()["would"] == "fail"
+
+
+async def test_a_preview_shows_the_rows_that_a_replay_would_write(house: House) -> None:
+    key, client, message = contact("C1", language="zh")
+    lane = lane_of(key, PARTITIONS)
+    record = house.record(Topic.CONTACTS, lane, (key, client, message))
+    (subscription,) = (one for one in house.service.subscriptions if one.topic == Topic.CONTACTS)
+    async with house.database.transaction() as tx:
+        await subscription.dead_letter(tx, record, ValueError("of a version that could not read it"))
+    (letter,) = (await house.get("/dead-letters")).json()["items"]
+    told = (await house.get(f"/dead-letters/{letter['id']}/preview")).json()
+    (change,) = told["changes"]
+    assert (told["would"], change["kind"], change["name"], change["before"]) == ("digest", "contact", f"{BOOK}/C1", None)
+    assert (change["after"]["language"], change["after"]["reachable"]) == ("zh", True)
+    async with house.database.read() as tx:
+        assert await tx.rows(select(CONTACT)) == []
 
 
 async def test_a_fact_without_its_client_is_no_occasion(small_house: House) -> None:

@@ -1,6 +1,14 @@
 """What people see of the quarantine, and what they may do."""
 
-from tests.intake.house import House, client, event, loan, repayment, structured
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+
+from services.intake.store.tables import METADATA
+from tests.intake.house import House, client, event, loan, record, repayment, structured
 
 
 async def test_items_are_listed_oldest_first_in_pages(house: House) -> None:
@@ -73,3 +81,41 @@ async def test_a_reused_id_stays_so_when_tried_again(house: House) -> None:
     again = await house.post(f"/quarantine/{item['item']}/retry", None)
     assert again.json()["outcome"] == "conflict"
     assert await house.quarantined() == {"P1": ("quarantined", "id_reused")}
+
+
+async def rows(house: House) -> list[Any]:
+    """Every row of every table."""
+    async with house.database.read() as tx:
+        return [list(await tx.rows(select(table))) for table in METADATA.sorted_tables]
+
+
+async def test_a_preview_says_what_a_retry_would_set_free_and_changes_nothing(house: House, tmp_path: Path) -> None:
+    """A registration that was too large for the bound of its day; what names the client has waited since."""
+    await house.open_book()
+    strict = House(house.database, house.clock, tmp_path / "strict", max_fact_bytes=1024)
+    large = msgspec.json.encode(client()).ljust(1_025)
+    (headers,) = {structured(client()).headers}
+    await strict.consume(record(large, 0, headers))
+    (item,) = (await house.get("/quarantine")).json()["items"]
+    await house.take(loan(), repayment())
+    before = await rows(house)
+    foreseen = await house.get(f"/quarantine/{item['item']}/preview")
+    assert await rows(house) == before
+    assert foreseen.status_code == 200
+    told = foreseen.json()
+    assert (told["outcome"]["outcome"], told["frees"], told["more"]) == ("accepted", 2, 0)
+    kinds = Counter((one["kind"], one["before"] is None, one["after"] is None) for one in told["changes"])
+    assert kinds == {("fact", True, False): 3, ("item", False, True): 3, ("message", True, False): 3}
+    assert (await house.post(f"/quarantine/{item['item']}/retry", None)).json()["outcome"] == "accepted"
+    assert await house.ledger() == {"client C1", "loan L1", "P1"}
+    assert (await house.get(f"/quarantine/{item['item']}/preview")).status_code == 404
+
+
+async def test_a_preview_of_what_would_stay_says_why(house: House) -> None:
+    await house.open_book()
+    (waits,) = await house.take(repayment())
+    told = (await house.get(f"/quarantine/{waits.fact}/preview")).json()
+    assert (told["outcome"]["outcome"], told["outcome"]["missing"]) == ("waiting", ["loan auto L1"])
+    assert (told["frees"], told["changes"]) == (0, [])
+    await house.post(f"/quarantine/{waits.fact}/dismiss", {"comment": "a test"})
+    assert (await house.get(f"/quarantine/{waits.fact}/preview")).status_code == 409

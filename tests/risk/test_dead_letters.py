@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from services.risk.handlers.letters import keep_dead_letter
-from services.risk.store.tables import COUNTER, DEAD_LETTER, HOUSE, LEDGER
+from services.risk.store.tables import COUNTER, DEAD_LETTER, HOUSE, LEDGER, METADATA
 from shared.db import outbox, positions
 from shared.db.letters import DeadLetter
 from shared.events import facts
@@ -17,10 +17,12 @@ from shared.events.base import Topic
 from shared.events.risk import MessageDeadLettered
 from shared.log.port import Outgoing, Record, check_sizes
 from shared.runtime.service import Poison
+from tests.risk.crisis import POLICY
 from tests.risk.feed import (
     SOURCE,
     AnyDatabase,
     Feed,
+    apply_policy,
     disburse,
     event_id,
     fold_one,
@@ -76,7 +78,7 @@ async def test_a_letter_is_digested_once_its_cause_is_gone(database: AnyDatabase
     disburse(feed, "l1", "c1")
     await settle(database, feed)
     assert (await get(client, "/clients/c1", book="auto"))["degraded"] is True
-    done = await settle_letter(client, letter, "retry", ME)
+    done = await settle_letter(client, letter, "replay", ME)
     assert (done.status_code, done.json()["state"], done.json()["settled_by"]) == (200, "retried", "operator-1")
     assert (await get(client, "/clients/c1", book="auto"))["degraded"] is False
     assert (await get(client, "/loans/l1", book="auto"))["attributes"] == {"region": "TX"}
@@ -201,3 +203,65 @@ async def test_whatever_a_message_says_of_itself_it_can_be_kept(
     assert (kept["id"], kept["error"]) == (letter, "Poison: a?b")
     (outgoing,) = await rows_of(database, select(HOUSE.outbox))
     check_sizes([Outgoing(outgoing.topic, 0, outgoing.key.encode(), (("", outgoing.headers),), outgoing.value)])
+
+
+async def everything(database: AnyDatabase) -> list[Any]:
+    """Every row of every table."""
+    return [await rows_of(database, select(table)) for table in METADATA.sorted_tables]
+
+
+async def test_a_preview_says_what_a_replay_would_change_and_changes_nothing(
+    database: AnyDatabase, client: httpx.AsyncClient
+) -> None:
+    """A repayment that was buried: the loan is late without it."""
+    feed = Feed()
+    small_book(feed)
+    await apply_policy(database, POLICY)
+    await settle(database, feed)
+    repay(feed, "l1", "c1", "2020-02-15")
+    (batch,) = feed.pending()
+    feed.close("2020-03-01")
+    letter = await bury(database, batch.records[0])
+    await settle(database, feed)
+    before = await everything(database)
+    previewed = await get(client, f"/dead-letters/{letter}/preview")
+    assert await everything(database) == before
+    assert (previewed["would"], previewed["error"], previewed["more"]) == ("digest", "", 0)
+    changes = {(one["kind"], one["name"]): (one["before"], one["after"]) for one in previewed["changes"]}
+    was, would_be = changes["loan", "auto/l1"]
+    assert (was["status"], was["dpd"], was["arrears"], was["paid"]) == ("active", 16, "100.00 USD", "0.00 USD")
+    assert (would_be["dpd"], would_be["arrears"], would_be["paid"]) == (0, "0.00 USD", "100.00 USD")
+    assert changes["client", "auto/c1"] == (
+        {"kind": "person", "alias_of": "", "degraded": True},
+        {"kind": "person", "alias_of": "", "degraded": False},
+    )
+    (fact,) = [after for (kind, _), (_, after) in changes.items() if kind == "fact"]
+    assert (fact["type"], fact["subject"]) == ("tocsin.repayment.received.v1", "loan/auto/l1")
+    assert changes["counter", "par30_loans portfolio USD 2020-03-17"] == ({"value": 10}, {"value": 9})
+    assert changes["counter", "missed_loans region=TX USD 2020-02-29"] == ({"value": 5}, {"value": 4})
+    ((_, alert),) = [change for (kind, _), change in changes.items() if kind == "alert"]
+    assert (alert["indicator"], alert["segment"], alert["waits_for_evaluation"]) == (
+        "missed_payment_rate",
+        "portfolio",
+        True,
+    )
+
+    kept = await rows_of(database, select(COUNTER))
+    assert (await settle_letter(client, letter, "replay", ME)).status_code == 200
+    assert await rows_of(database, select(COUNTER)) != kept
+    loan = await get(client, "/loans/l1", book="auto")
+    assert (loan["dpd"], loan["arrears"], loan["paid"]) == (0, "0.00", "100.00")
+    assert (await client.get(f"{RISK}/dead-letters/{letter}/preview")).status_code == 409, "it is settled"
+
+
+async def test_a_preview_says_why_a_replay_would_fail(database: AnyDatabase, client: httpx.AsyncClient) -> None:
+    feed = Feed()
+    register(feed, "c1")
+    (batch,) = feed.pending()
+    letter = await bury(database, batch.records[0])
+    previewed = await get(client, f"/dead-letters/{letter}/preview")
+    assert (previewed["would"], previewed["changes"]) == ("fail", [])
+    assert "not known in this lane" in previewed["error"]
+    assert (await get(client, f"/dead-letters/{letter}"))["state"] == "kept"
+    assert (await client.get(f"{RISK}/dead-letters/{'0' * 32}/preview")).status_code == 404
+    assert (await client.get(f"{RISK}/dead-letters/{'0' * 32}")).status_code == 404

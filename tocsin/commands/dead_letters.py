@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 import typer
 from rich.markup import escape
 
-from tocsin.client import Json
-from tocsin.console import AsJson, Book, Key, Url, connect, out, print_json, print_table
+from tocsin.client import Json, Refused
+from tocsin.commands.foreseen import Yes, ask_to_go_on, print_changes
+from tocsin.console import AsJson, Book, Key, Url, connect, out, print_fields, print_json, print_table
 
-app = typer.Typer(no_args_is_help=True, help="Messages that could not be digested: list, retry, dismiss.")
+app = typer.Typer(no_args_is_help=True, help="Messages that could not be digested: list, show, replay, dismiss.")
 
 _Service = Literal["risk", "notify", "feedback"]
 _SERVICES: tuple[_Service, ...] = ("risk", "notify", "feedback")
@@ -43,17 +44,56 @@ def list_letters(
     print_table([*names, "error"], rows, "There is no dead letter.")
 
 
-@app.command("retry")
-def retry_letter(
+@app.command("show")
+def show_letter(
+    letter: _LetterId, service: _At = "risk", as_json: AsJson = False, url: Url = None, key: Key = None
+) -> None:
+    """Show one message: its bytes, whose it is, where it lay, why it could not be digested and where that broke."""
+    with connect(url, key) as client:
+        found = client.get(f"/{service}/v1/dead-letters/{letter}")
+    if as_json:
+        print_json(found)
+    else:
+        print_fields(found)
+
+
+@app.command("preview")
+def preview_letter(
+    letter: _LetterId, service: _At = "risk", as_json: AsJson = False, url: Url = None, key: Key = None
+) -> None:
+    """Show what a replay of one message would change, or why it would fail; nothing is changed."""
+    with connect(url, key) as client:
+        foreseen = client.get(f"/{service}/v1/dead-letters/{letter}/preview")
+    if as_json:
+        print_json(foreseen)
+    elif foreseen["would"] == "fail":
+        out().print(f"It would fail again: {escape(foreseen['error'])}")
+    else:
+        print_changes(foreseen)
+
+
+@app.command("replay")
+def replay_letter(
     letter: _LetterId,
     service: _At = "risk",
     by: _By = None,
+    yes: Yes = False,
     as_json: AsJson = False,
     url: Url = None,
     key: Key = None,
 ) -> None:
-    """Digest one message again, as if it came now."""
-    _settle(url, key, as_json, f"/{service}/v1/dead-letters/{letter}/retry", {"by": by or getpass.getuser()})
+    """Show what digesting one message would change, and do it when that is wanted."""
+    path = f"/{service}/v1/dead-letters/{letter}"
+    with connect(url, key) as client:
+        if not yes:
+            foreseen = client.get(f"{path}/preview")
+            if foreseen["would"] == "fail":
+                raise Refused(409, {"title": "The message still cannot be digested", "detail": foreseen["error"]})
+            ask_to_go_on(foreseen, "Digest it?", as_json)
+    _settle(url, key, as_json, f"{path}/replay", {"by": by or getpass.getuser()})
+
+
+app.command("retry", hidden=True)(replay_letter)
 
 
 @app.command("dismiss")

@@ -6,9 +6,10 @@ import typer
 from rich.markup import escape
 
 from tocsin.client import Json
+from tocsin.commands.foreseen import Yes, ask_to_go_on, print_changes
 from tocsin.console import AsJson, Book, Key, Url, connect, out, print_fields, print_json, print_table
 
-app = typer.Typer(no_args_is_help=True, help="Facts that wait: list, show, retry, dismiss.")
+app = typer.Typer(no_args_is_help=True, help="Facts that wait: list, show, preview, retry, dismiss.")
 
 ItemId = Annotated[str, typer.Argument(help="Id of the item, as `quarantine list` shows it.")]
 
@@ -55,10 +56,34 @@ def show_quarantined(item: ItemId, as_json: AsJson = False, url: Url = None, key
         print_fields(found)
 
 
-@app.command("retry")
-def retry_quarantined(item: ItemId, as_json: AsJson = False, url: Url = None, key: Key = None) -> None:
-    """Try one fact again, as if it had just arrived."""
+def _would(foreseen: Json) -> str:
+    outcome = foreseen["outcome"]
+    return f"It would be {outcome['outcome']}: {escape(why(outcome))}".removesuffix(": ")
+
+
+@app.command("preview")
+def preview_quarantined(item: ItemId, as_json: AsJson = False, url: Url = None, key: Key = None) -> None:
+    """Show what would become of one fact if it were judged again, and what it would set free; nothing is changed."""
     with connect(url, key) as client:
+        foreseen = client.get(f"/intake/v1/quarantine/{item}/preview")
+    if as_json:
+        print_json(foreseen)
+        return
+    out().print(_would(foreseen))
+    print_changes(foreseen)
+
+
+@app.command("retry")
+def retry_quarantined(
+    item: ItemId, yes: Yes = False, as_json: AsJson = False, url: Url = None, key: Key = None
+) -> None:
+    """Show what would become of one fact, judged again as if it had just arrived, and do it when that is wanted."""
+    with connect(url, key) as client:
+        if not yes:
+            foreseen = client.get(f"/intake/v1/quarantine/{item}/preview")
+            if not as_json:
+                out().print(_would(foreseen))
+            ask_to_go_on(foreseen, f"Judge it again, and let {foreseen['frees']} others go on?", as_json)
         answer = client.post(f"/intake/v1/quarantine/{item}/retry")
     if as_json:
         print_json(answer)

@@ -25,16 +25,38 @@ from services.intake.api.edge import (
 from services.intake.domain.findings import BOOK_PATTERN, Finding
 from services.intake.domain.reasons import HeldReason
 from services.intake.handlers.outcomes import Outcome
-from services.intake.handlers.review import dismiss_item, retry_item
+from services.intake.handlers.preview import preview_item
+from services.intake.handlers.review import Reviewed, dismiss_item, retry_item
 from services.intake.handlers.telling import ItemShown, ItemTold, item_shown, item_told
 from services.intake.store import quarantine
 from services.intake.store.quarantine import Cursor
 from shared.db.port import Tx
+from shared.db.watched import Plain
 from shared.problem import FieldError, Problem
 from shared.security.rights import requires
 
 ItemId = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", description="Id of the item")]
 COMMENT_LENGTH_MAX = 1_000
+
+
+class ChangeTold(msgspec.Struct, frozen=True):
+    """What would become of one thing: `before` is null of one that is new, `after` of one that would go."""
+
+    kind: str
+    name: str
+    before: dict[str, Plain] | None
+    after: dict[str, Plain] | None
+
+
+class PreviewTold(msgspec.Struct, frozen=True):
+    """What would become of an item, and what would change by that."""
+
+    outcome: Outcome
+    frees: int
+    """Facts beside it that would go on: they wait for what it brings."""
+    changes: list[ChangeTold]
+    more: int
+    """Changes that are not listed."""
 
 
 class Dismissal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,6 +68,7 @@ class Dismissal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def add_routes(router: APIRouter, front: Front) -> None:
     """Add the routes under `/quarantine`."""
     _add_reads(router, front)
+    _add_preview(router, front)
     _add_retry(router, front)
     _add_dismiss(router, front)
 
@@ -95,6 +118,32 @@ def _add_reads(router: APIRouter, front: Front) -> None:
         return replied(item_shown(row))
 
 
+def _add_preview(router: APIRouter, front: Front) -> None:
+    @router.get(
+        "/quarantine/{id}/preview",
+        summary="See what a retry would change",
+        tags=["quarantine"],
+        dependencies=[requires("quarantine:write"), Depends(refuse_unknown_parameters)],
+        responses=replies({200: ("What would become of it", PreviewTold)}, *PROBLEMS_READ, 404, 409),
+    )
+    async def get_preview(item: ItemId) -> Response:
+        """Judge an item as a retry would, tell what that changes, and change nothing: it is done and rolled back."""
+        reviewed, previewed = await preview_item(front.database, front.desk, item, front.clock.now())
+        outcome = _outcome(reviewed, item)
+        went_on = sum(one.kind == "fact" for one in previewed.changes)
+        frees = went_on - (outcome.outcome == "accepted")
+        changes = [ChangeTold(*change) for change in previewed.changes]
+        return replied(PreviewTold(outcome, frees, changes, previewed.more))
+
+
+def _outcome(reviewed: Reviewed, item: str) -> Outcome:
+    if reviewed.result == "dismissed":
+        raise _dismissed(item)
+    if reviewed.outcome is None:
+        raise _unknown(item)
+    return reviewed.outcome
+
+
 def _add_retry(router: APIRouter, front: Front) -> None:
     @router.post(
         "/quarantine/{id}/retry",
@@ -107,12 +156,7 @@ def _add_retry(router: APIRouter, front: Front) -> None:
         """Judge by what is known and allowed today; it goes on, or stays with its reason."""
 
         async def work(tx: Tx) -> Response:
-            reviewed = await retry_item(tx, front.desk, item, front.clock.now())
-            if reviewed.result == "unknown":
-                raise _unknown(item)
-            if reviewed.result == "dismissed":
-                raise _dismissed(item)
-            return replied(reviewed.outcome)
+            return replied(_outcome(await retry_item(tx, front.desk, item, front.clock.now()), item))
 
         return await once(request, front, idempotency_key, b"", work)
 

@@ -102,6 +102,11 @@ async def see(tx: Tx, item: str) -> Row[Any] | None:
     return await tx.row(select(QUARANTINE).where(QUARANTINE.c.item == item))
 
 
+async def see_all(tx: Tx, items: Collection[str]) -> Sequence[Row[Any]]:
+    """Return items, not locked."""
+    return await tx.rows(select(QUARANTINE).where(among(QUARANTINE.c.item, sorted(items))).order_by(QUARANTINE.c.item))
+
+
 async def find(tx: Tx, identity: str, source: str | None) -> Sequence[Row[Any]]:
     """Return items by item, event id or their producer's id."""
     same = or_(QUARANTINE.c.item == identity, QUARANTINE.c.event_id == identity, QUARANTINE.c.origin_id == identity)

@@ -1,9 +1,9 @@
 """Alerts and their numbered revisions (D12)."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, bindparam, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, ScalarSelect, and_, bindparam, func, select, tuple_
 
 from services.risk.domain.moments import END_OF_TIME_US
 from services.risk.domain.policy import Level
@@ -123,6 +123,13 @@ async def alert_with_id(tx: Tx, alert: str) -> AlertRow | None:
     """Return one alert."""
     row = await tx.row(select(ALERT).where(ALERT.c.id == alert))
     return None if row is None else AlertRow(*row)
+
+
+async def open_alerts(tx: Tx, book: str, segments: Collection[str], limit: int) -> Sequence[Row[Any]]:
+    """Return (id, indicator, segment, level) of open alerts of these segments of a book, by id."""
+    rows = select(ALERT.c.id, ALERT.c.indicator, ALERT.c.segment, ALERT.c.level)
+    where = (ALERT.c.book == book, ALERT.c.state == "open", ALERT.c.segment.in_(segments))
+    return await tx.rows(rows.where(*where).order_by(ALERT.c.id).limit(limit))
 
 
 async def revisions_of(tx: Tx, alert: str, as_of: Day, known_at_us: int) -> list[RevisionRow]:

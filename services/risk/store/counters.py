@@ -82,6 +82,22 @@ async def add_cells(tx: Tx, partition: int, cells: Mapping[str, Mapping[Cell, in
         await tx.upsert(COUNTER_MONTH, _MONTH_COLUMNS, rows, _MONTH_COLUMNS[:-1], add=("value",))
 
 
+async def values_of(tx: Tx, cells: Iterable[tuple[int, Day]]) -> list[tuple[str, str, str, Day, int]]:
+    """Return (measure, segment, currency, day, value) of each (tally, day), over all partitions."""
+    wanted = set(cells)
+    rows = await tx.rows(
+        select(TALLY.c.measure, TALLY.c.segment, TALLY.c.currency, COUNTER.c.day, TALLY.c.id, func.sum(COUNTER.c.value))
+        .join(COUNTER, COUNTER.c.tally == TALLY.c.id)
+        .where(TALLY.c.id.in_({tally for tally, _ in wanted}), COUNTER.c.day.in_({day for _, day in wanted}))
+        .group_by(TALLY.c.id, COUNTER.c.day)
+    )
+    return [
+        (measure, segment, currency, day, int(value))
+        for measure, segment, currency, day, tally, value in rows
+        if (tally, day) in wanted
+    ]
+
+
 async def month_sums(
     tx: Tx, book: str, segments: Sequence[str], measures: Iterable[str], months: tuple[Month, Month]
 ) -> dict[Month, Sums]:
