@@ -66,7 +66,12 @@ async def test_a_preview_shows_the_rows_that_a_replay_would_write(house: House) 
     (letter,) = (await house.get("/dead-letters")).json()["items"]
     told = (await house.get(f"/dead-letters/{letter['id']}/preview")).json()
     (change,) = told["changes"]
-    assert (told["would"], change["kind"], change["name"], change["before"]) == ("digest", "contact", f"{BOOK}/C1", None)
+    assert (told["would"], change["kind"], change["name"], change["before"]) == (
+        "digest",
+        "contact",
+        f"{BOOK}/C1",
+        None,
+    )
     assert (change["after"]["language"], change["after"]["reachable"]) == ("zh", True)
     async with house.database.read() as tx:
         assert await tx.rows(select(CONTACT)) == []
