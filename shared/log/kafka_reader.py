@@ -14,6 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
+from shared.log.kafka_foreign import read_any_header
 from shared.log.port import Assigned, Headers, LogUnavailable, OffsetMissing, Partition, Record, Revoked
 
 _REPORT_TIMEOUT_S = 2.0
@@ -75,6 +76,9 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             raise OffsetMissing(Partition(*where), offset) from error
         except NoOffsetForPartitionError as error:
             raise OffsetMissing(Partition(*error.args[0]), -1) from error
+        except UnicodeDecodeError as error:
+            read_any_header()
+            raise LogUnavailable("a header has a name that is no UTF-8: joining again, to read on slower") from error
         except (KafkaError, OSError) as error:
             raise LogUnavailable(f"reading from Kafka failed: {error!r}") from error
         return {Partition(*where): [_record(one) for one in records] for where, records in found.items()}
