@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from itertools import pairwise
 
 from sqlalchemy import select, update
 
@@ -52,11 +53,9 @@ async def test_a_close_between_concurrent_facts_counts_those_before_it_and_no_ot
     found = await lanes_of(house)
     assert all(told(close) == before for closes in found for close, before in closes)
     assert sum(told(close).facts for closes in found for close, _ in closes) == 24 + 120
-    assert all(
-        closes[place][0]["since"] == following_of(closes[place - 1][0])
-        for closes in found
-        for place in range(1, len(closes))
-    )
+    for closes in found:
+        for (before, _), (after, _) in pairwise(closes):
+            assert after["since"] == following_of(before)
 
 
 def following_of(close: dict[str, object]) -> str:
@@ -98,7 +97,8 @@ async def test_facts_are_named_in_pages(small_house: House) -> None:
     async with small_house.database.read() as tx:
         (row, *_) = await tx.rows(select(ACCEPTED.c.lane, ACCEPTED.c.since))
     place = {"book": "auto", "partition": row.lane, "since": "2020-01-01"}
-    pages, cursor = [], {}
+    pages: list[list[str]] = []
+    cursor: dict[str, str] = {}
     while True:
         page = (await small_house.get("/reconciliation/facts", **place, **cursor)).json()
         pages.append([one["fact"] for one in page["items"]])
