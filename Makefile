@@ -54,7 +54,7 @@ docs: $(INSTALLED) ## Write the generated pages and documents anew
 simulate: export SEEDS ?= 100
 simulate: export FROM ?= 1
 simulate: $(INSTALLED) ## Disturb SEEDS simulated systems, numbered on from FROM: each must end as if nothing had happened
-	@$(BIN)/pytest -q -n 2 --dist load tests/acceptance/test_simulator.py
+	@$(BIN)/pytest -q -n 2 --dist load tests/simulation/test_seeds.py tests/simulation/test_more_seeds.py
 
 fuzz: export FACTS ?= 100000
 fuzz: export SEED ?= 1

@@ -14,7 +14,6 @@ BENCHMARKS = {
     "b3": "benchmarks.kafka.risk",
     "throughput": "benchmarks.throughput",
     "latency": "benchmarks.latency",
-    "b4": "benchmarks.latency",
     "b5": "benchmarks.ndjson_intake",
     "b8": "benchmarks.close",
     "b9": "benchmarks.large",

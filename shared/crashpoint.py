@@ -50,7 +50,7 @@ if _name and _name not in POINTS:
 
 
 watcher: Callable[[str], None] | None = None
-"""The simulator's own way to end a simulated process at a point: it raises."""
+"""A test's own way to end what it simulates at a point: it raises."""
 
 
 def crash_point(name: str, service: str = "") -> None:

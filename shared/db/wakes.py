@@ -51,7 +51,7 @@ class Switchboard:
 
     def __init__(self) -> None:
         """Start without listeners."""
-        self._listeners: dict[str, set[Listener]] = {}
+        self._listeners: dict[str, dict[Listener, None]] = {}
         self._closed = False
 
     @property
@@ -65,18 +65,18 @@ class Switchboard:
         if self._closed:
             listener.end()
         else:
-            self._listeners.setdefault(channel, set()).add(listener)
+            self._listeners.setdefault(channel, {})[listener] = None
         return listener
 
     def remove(self, listener: Listener) -> None:
         """Forget a listener."""
-        listeners = self._listeners.get(listener.channel, set())
-        listeners.discard(listener)
+        listeners = self._listeners.get(listener.channel, {})
+        listeners.pop(listener, None)
         if not listeners:
             self._listeners.pop(listener.channel, None)
 
     def deliver(self, calls: Iterable[tuple[str, str]]) -> None:
-        """Deliver (channel, payload) pairs."""
+        """Deliver (channel, payload) pairs, to listeners in the order in which they came."""
         for channel, payload in calls:
             for listener in self._listeners.get(channel, ()):
                 listener.deliver(payload)

@@ -24,10 +24,10 @@ from shared.log.port import MAX_RECORD_BYTES, Outgoing
 from shared.runtime.http import make_app
 from shared.security.keys import KeyRing
 from tests.fuzz import hostile
+from tests.fuzz.world import PARTITIONS, World
 from tests.risk import truth
 from tests.support import small_book
 from tests.support.asgi import Answer, ask
-from tests.support.simulator import PARTITIONS, World
 
 BOOK = "fuzzed"
 EDGES = ("single", "resource", "batch", "lines", "topic", "topic")

@@ -7,7 +7,7 @@ said no, and nothing may have happened) and unknown (no answer: it may have happ
 
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _SHOWN_MAX = 8
 _KEPT_OPEN = frozenset({"waiting", "sending"})
@@ -78,7 +78,7 @@ def passed_on(
     ]
 
 
-def equal(what: str, kept: Mapping[Hashable, object], truth: Mapping[Hashable, object]) -> list[Violation]:
+def equal(what: str, kept: Mapping[Any, object], truth: Mapping[Any, object]) -> list[Violation]:
     """What is kept is the truth, key by key: counters and states against the slow truth (D4), final values (D14)."""
     keys = [*kept, *(key for key in truth if key not in kept)]
     wrong = (
