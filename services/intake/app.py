@@ -13,6 +13,7 @@ from services.intake.settings import IntakeSettings
 from services.intake.store.tables import HOUSE, METADATA
 from services.intake.workers import Housekeeping, Measuring
 from shared.db.port import Database, Tx
+from shared.db.room import Room
 from shared.events.base import Topic
 from shared.log.port import Record
 from shared.runtime.bell import Bell
@@ -24,7 +25,8 @@ __all__ = ["METADATA", "build"]
 def build(settings: IntakeSettings, platform: Platform, database: Database) -> Service:
     """Compose intake on a platform and its own database; opens nothing and asks nothing."""
     bounds = Bounds(settings.max_fact_bytes, date(settings.latest_forecast_year, 12, 31))
-    desk = Desk(HOUSE, bounds, platform.partitions)
+    room = Room(settings.outbox_rows_max)
+    desk = Desk(HOUSE, bounds, platform.partitions, room)
     bell = Bell()
     together = Together(database, desk, platform.clock, bell, settings.transaction_facts)
     front = Front(database, desk, platform.clock, settings, bell, together)
@@ -40,6 +42,7 @@ def build(settings: IntakeSettings, platform: Platform, database: Database) -> S
             Worker("measuring", Measuring(database, platform.clock).run),
         ),
         publishes=(Topic.INTAKE, Topic.CONTACTS),
+        room=room,
     )
 
 

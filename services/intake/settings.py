@@ -3,6 +3,8 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.db.room import OUTBOX_ROWS_MAX
+
 
 class IntakeSettings(BaseSettings):
     """Bounds of what intake takes in."""
@@ -21,6 +23,12 @@ class IntakeSettings(BaseSettings):
     )
     latest_forecast_year: int = Field(
         default=2100, ge=2000, le=2199, description="A project forecast to complete after this year waits for a person"
+    )
+    outbox_rows_max: int = Field(
+        default=OUTBOX_ROWS_MAX,
+        ge=1,
+        le=100_000_000,
+        description="Messages that may wait for the log; beyond it intake answers 503 and stores nothing",
     )
     default_source: str = Field(
         default="http", min_length=1, max_length=128, description="Source of facts that are posted without one"

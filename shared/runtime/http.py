@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import problem, telemetry
 from shared.db.port import DatabaseUnavailable
+from shared.db.room import OutboxFull
 from shared.log.port import LogUnavailable
 from shared.problem import Problem
 from shared.runtime import metrics
@@ -22,6 +23,7 @@ from shared.security.keys import KeyRing
 from shared.security.rights import PROBE, requires
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
+OUTBOX_RETRY_AFTER_S = 5
 _PROBES = ("/healthz", "/readyz", "/metrics")
 _log = telemetry.logger("http")
 
@@ -82,6 +84,14 @@ async def _unavailable(request: Request, error: Exception) -> JSONResponse:
         "Nothing was stored, or it is not known whether it was; send the same again.",
         headers={"Retry-After": "1"},
     )
+    if isinstance(error, OutboxFull):
+        refusal = Problem(
+            "outbox-full",
+            503,
+            "Too much waits for the log",
+            f"Nothing was stored; send the same again later. {error}.",
+            headers={"Retry-After": str(OUTBOX_RETRY_AFTER_S)},
+        )
     _log.warning("unavailable", route=getattr(request.scope.get("route"), "path_format", "unknown"), reason=str(error))
     return problem.reply(refusal, request.url.path)
 

@@ -220,6 +220,7 @@ class PartitionLoop:
         with span(f"digest {batch.topic}", "consumer", origins_of(records), **about_batch(records)):
             async with self._service.database.transaction() as tx:
                 await self._advance(tx, records)
+                await self._service.room.take(tx, self._service.house, len(records))
                 await self._subscription.handle(tx, batch)
                 crash_point("consume.before_commit", self._service.name)
         crash_point("consume.after_commit", self._service.name)

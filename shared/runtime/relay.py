@@ -126,5 +126,7 @@ async def measure_outbox(service: Service, clock: Clock) -> None:
     async with service.database.read() as tx:
         backlog = await outbox.backlog(tx, service.house)
     oldest: datetime | None = min((created for *_, created in backlog), default=None)
-    metrics.OUTBOX_ROWS.labels(service.name).set(sum(count for _, _, count, _ in backlog))
+    rows = sum(count for _, _, count, _ in backlog)
+    service.room.counted(rows)
+    metrics.OUTBOX_ROWS.labels(service.name).set(rows)
     metrics.OUTBOX_AGE_SECONDS.labels(service.name).set((clock.now() - oldest).total_seconds() if oldest else 0)

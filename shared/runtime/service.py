@@ -11,6 +11,7 @@ from shared.clock import Clock
 from shared.db.house import HouseTables
 from shared.db.letters import UNDIGESTIBLE
 from shared.db.port import Database, Tx
+from shared.db.room import Room
 from shared.events.base import Topic
 from shared.log.port import EventLog, Record
 from shared.runtime.bell import Bell
@@ -70,6 +71,8 @@ class Service:
     subscriptions: tuple[Subscription, ...] = ()
     workers: tuple[Worker, ...] = ()
     publishes: tuple[Topic, ...] = ()
+    room: Room = field(default_factory=Room)
+    """What its outbox still takes."""
 
 
 @dataclass(frozen=True)

@@ -162,13 +162,16 @@ async def _take_many(
     """Take facts in, so many per transaction; the last one also remembers the reply under the idempotency key.
 
     After a crash between two transactions the same request goes through the first ones again, where all is repeated.
+    Room in the outbox is taken for all of it at once: where there is none, nothing of the request is stored.
     """
     size = front.settings.transaction_facts
     parts = [raw[start : start + size] for start in range(0, len(raw), size)] or [[]]
     outcomes: list[Outcome] = []
-    for part in parts[:-1]:
+    for number, part in enumerate(parts[:-1]):
         read = _read(front, part)
         async with front.database.transaction() as tx:
+            if number == 0:
+                await front.desk.take_room(tx, len(raw))
             told = await _accept(tx, front, read)
         front.bell.ring()
         _count(told)
@@ -178,6 +181,8 @@ async def _take_many(
     last: list[Outcome] = []
 
     async def work(tx: Tx) -> Response:
+        if len(parts) == 1:
+            await front.desk.take_room(tx, len(raw))
         last[:] = await _accept(tx, front, read)
         return replied(_answer(outcomes + last))
 

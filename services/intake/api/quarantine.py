@@ -156,6 +156,7 @@ def _add_retry(router: APIRouter, front: Front) -> None:
         """Judge by what is known and allowed today; it goes on, or stays with its reason."""
 
         async def work(tx: Tx) -> Response:
+            await front.desk.take_room(tx, 1)
             return replied(_outcome(await retry_item(tx, front.desk, item, front.clock.now()), item))
 
         return await once(request, front, idempotency_key, b"", work)

@@ -21,6 +21,7 @@ async def take_single(
         return answer(await front.together.take(fact))
 
     async def work(tx: Tx) -> Response:
+        await front.desk.take_room(tx, 1)
         # Its reply is remembered in the transaction that took it in.
         (outcome,) = await accept_facts(tx, front.desk, [fact], front.clock.now())
         return answer(outcome)

@@ -71,7 +71,7 @@ class Together:
             outcomes = await self._accept([post.fact for post in posts])
         except DatabaseUnavailable as error:
             for post in posts:
-                _fail(post, DatabaseUnavailable(str(error)))
+                _fail(post, type(error)(str(error)))
         except Exception as error:  # noqa: BLE001 - whatever it is, its sender gets it, and the others are tried again
             if len(posts) == 1:
                 _fail(posts[0], error)
@@ -91,6 +91,7 @@ class Together:
     async def _accept(self, facts: Sequence[IncomingFact]) -> list[Outcome]:
         with telemetry.span("take facts", origins=[fact.traceparent for fact in facts], facts=len(facts)):
             async with self._database.transaction() as tx:
+                await self._desk.take_room(tx, len(facts))
                 outcomes = await accept_facts(tx, self._desk, facts, self._clock.now())
                 crash_point("intake.before_commit")
             crash_point("intake.after_commit")

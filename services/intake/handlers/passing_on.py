@@ -75,6 +75,7 @@ async def tell_of_client(tx: Tx, desk: Desk, event_id: str, message: Message, bo
     )
     key = f"{book}/{client}"
     row = OutboxRow(event_id, message.topic, desk.lane(key), key, to_headers(envelope), msgspec.json.encode(message))
+    await desk.take_room(tx, 1)
     await outbox.put(tx, desk.house, [row])
 
 
@@ -89,6 +90,7 @@ async def tell_all_lanes(tx: Tx, desk: Desk, identity: str, book: str, message_f
         )
         body = msgspec.json.encode(message)
         rows.append(OutboxRow(event_id, Topic.INTAKE, lane, book, to_headers(envelope), body))
+    await desk.take_room(tx, len(rows))
     await outbox.put(tx, desk.house, rows)
 
 
