@@ -15,6 +15,7 @@ BENCHMARKS = {
     "throughput": "benchmarks.throughput",
     "latency": "benchmarks.latency",
     "b5": "benchmarks.ndjson_intake",
+    "b6": "benchmarks.file_to_indicators",
     "b8": "benchmarks.close",
     "b9": "benchmarks.large",
     "b10": "benchmarks.large",

@@ -26,13 +26,12 @@ _BATCH = 2_000
 def measure(size: int | None, _rounds: int | None) -> list[Measured]:
     """Run once, with `size` loans; return the figure."""
     loans = size or LOANS
-    batches = [_lines(chunk) for chunk in _chunks(synthetic.clients_and_loans(loans))]
-    months = [[_lines(chunk) for chunk in _chunks(synthetic.repayments(loans, month))] for month in range(MONTHS)]
+    batches, months = bodies_of(loans)
     facts = sum(body.count(b"\n") for body in [*batches, *itertools.chain.from_iterable(months)])
     with tempfile.TemporaryDirectory() as folder, embedded_system(Path(folder)) as system:
         pid, slow = system.processes["tocsin"].pid, slowness()
         spent_s = cpu_s(pid)
-        took_s = _send_all(system, loans, batches, months)
+        took_s = send_all(system, loans, batches, months)
         spent_s = cpu_s(pid) - spent_s
         slow = (slow + slowness()) / 2
         bare = bare_writes_per_s(Path(folder), [line for body in months[0] for line in body.splitlines()])
@@ -57,7 +56,15 @@ def measure(size: int | None, _rounds: int | None) -> list[Measured]:
     ]
 
 
-def _send_all(system: System, loans: int, batches: list[bytes], months: list[list[bytes]]) -> float:
+def bodies_of(loans: int) -> tuple[list[bytes], list[list[bytes]]]:
+    """Return the requests that bring clients and loans, and those of each month."""
+    batches = [_lines(chunk) for chunk in _chunks(synthetic.clients_and_loans(loans))]
+    months = [[_lines(chunk) for chunk in _chunks(synthetic.repayments(loans, month))] for month in range(MONTHS)]
+    return batches, months
+
+
+def send_all(system: System, loans: int, batches: list[bytes], months: list[list[bytes]]) -> float:
+    """Send all of it, each month closed as it ends; return the seconds until the last month is evaluated."""
     headers = {"Authorization": f"Bearer {system.key}", "Content-Type": "application/x-ndjson"}
     assert system.post("/intake/v1/books", synthetic.open_book(branches=False)).status_code == 201
     with httpx.Client(base_url=system.url_of("/intake/v1"), headers=headers, timeout=60) as client:

@@ -185,10 +185,15 @@ class System:
 
 
 @contextlib.contextmanager
-def embedded_system(folder: Path, settings: Mapping[str, str] | None = None, start: bool = True) -> Iterator[System]:
-    """Run `tocsin serve` on files in a folder, started unless told otherwise; `settings` go into its environment."""
+def embedded_system(
+    folder: Path, settings: Mapping[str, str] | None = None, start: bool = True, module: str = "tocsin.cli"
+) -> Iterator[System]:
+    """Run `tocsin serve` on files in a folder, started unless told otherwise; `settings` go into its environment.
+
+    `module` is what is run as the command line.
+    """
     port = free_port()
-    command = ["tocsin.cli", "serve", "--data", str(folder / "data"), "--port", str(port)]
+    command = [module, "serve", "--data", str(folder / "data"), "--port", str(port)]
     process = Process(command, settings or {}, port, folder / "serve.log")
     if start:
         process.start()
