@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 # Every start would compile everything anew where the environment forbids to keep compiled code.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo serve up down test check format docs simulate chaos fuzz bench clean
+.PHONY: help install demo serve up down test check format docs simulate chaos fuzz kills bench clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -63,6 +63,12 @@ fuzz: $(INSTALLED) ## Send FACTS hostile facts by every edge, from SEED on: none
 
 chaos: $(INSTALLED) ## Disturb the real system as SEED decides, WHERE=servers or embedded, for SECONDS=60: nothing lost or doubled
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(WHERE),--where $(WHERE)) $(if $(SECONDS),--seconds $(SECONDS))
+
+kills: export FACTS ?= 1000000
+kills: export KILLS ?= 20
+kills: export SEED ?= 1
+kills: $(INSTALLED) ## SIGKILL the system KILLS times while FACTS facts stream in: the hash must be that of a calm run
+	@$(BIN)/python -m tests.support.kills --facts $(FACTS) --kills $(KILLS) --seed $(SEED)
 
 bench: $(INSTALLED) ## Measure; prints a table and writes benchmarks/results.json
 	@$(BIN)/python -m benchmarks

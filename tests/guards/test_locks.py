@@ -11,15 +11,13 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from services.intake.handlers.accept import accept_facts
 from services.intake.handlers.books import CloseDay, close_day
 from services.intake.store import books, registry
-from services.intake.store.tables import BOOK
 from shared.clock import FrozenClock
 from shared.db import migrate, outbox
-from shared.db.among import among_given
 from shared.db.house import HouseTables
 from shared.db.port import Tx
 from shared.db.postgres import open_postgres
@@ -135,8 +133,7 @@ async def test_a_close_waits_for_the_facts_before_it(
     fresh: Callable[[], Awaitable[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert await order_around_a_close(await fresh(), tmp_path) == ["P1", CLOSE]
-    not_held = select(BOOK.c.book, BOOK.c.base_currency).where(among_given(BOOK.c.book, "books"))
-    monkeypatch.setattr(books, "_SHARED", not_held)
+    monkeypatch.setattr(books, "_SHARED", books._NAMED)
     assert await order_around_a_close(await fresh(), tmp_path) == [CLOSE, "P1"]
 
 

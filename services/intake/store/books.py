@@ -10,12 +10,12 @@ from shared.db.among import among_given
 from shared.db.port import Tx
 from shared.kernel.days import Day
 
-_SHARED = (
+_NAMED = (
     select(BOOK.c.book, BOOK.c.base_currency, BOOK.c.first_day, BOOK.c.closed_through)
     .where(among_given(BOOK.c.book, "books"))
     .order_by(BOOK.c.book)
-    .with_for_update(read=True)
 )
+_SHARED = _NAMED.with_for_update(read=True)
 
 
 async def share(tx: Tx, books: Collection[str]) -> Sequence[Row[Any]]:
