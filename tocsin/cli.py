@@ -1,4 +1,4 @@
-"""`tocsin`: the command line. Exit codes: 0 done, 1 refused or failed, 2 wrong usage."""
+"""`tocsin`: the command line. Exit codes: 0 done, 1 refused, failed or a gap found, 2 wrong usage."""
 
 import sys
 
