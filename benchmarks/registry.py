@@ -14,6 +14,7 @@ BENCHMARKS = {
     "b3": "benchmarks.kafka.risk",
     "throughput": "benchmarks.throughput",
     "latency": "benchmarks.latency",
+    "b4": "benchmarks.latency",
     "b5": "benchmarks.ndjson_intake",
     "b6": "benchmarks.file_to_indicators",
     "b8": "benchmarks.close",

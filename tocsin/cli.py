@@ -21,6 +21,7 @@ from tocsin.commands import (
     policy,
     precision,
     quarantine,
+    reconcile,
     remarks,
     replay,
     serve,
@@ -55,6 +56,7 @@ app.command("indicators", short_help="Print the series of an indicator.")(indica
 app.add_typer(policy.app, name="policy")
 app.command("precision", short_help="Print how the alerts of each rule were judged.")(precision.precision)
 app.add_typer(quarantine.app, name="quarantine")
+app.command("reconcile", short_help="Compare the services with each other; name what is missing.")(reconcile.reconcile)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(people.app, name="people")
 app.add_typer(messages.app, name="messages")

@@ -38,7 +38,7 @@ _READ_TIMEOUT_S = 0.2
 
 Group = tuple[str, SegmentLog, str]
 """(book, segments over time, currency): loans that are placed alike."""
-Totals = defaultdict[Group, Total]
+Totals = dict[Group, Total]
 
 
 class Memory:
@@ -65,14 +65,14 @@ class Memory:
             if one.envelope.id not in self._ids:
                 self._ids.add(one.envelope.id)
                 fresh[one.subject].append(one)
-        totals: Totals = defaultdict(Total)
+        totals: Totals = {}
         moved = self._fold_clients(fresh)
         for subject, ones in fresh.items():
             if subject.startswith("loan/"):
                 self._fold_loan(subject, ones, totals, subject in moved)
         known: defaultdict[str, Known] = defaultdict(dict)
         for (book, log, currency), total in totals.items():
-            add(self.cells, place(total.rows(self._terms[book], known[book]), log, currency))
+            add(self.cells, place(total.rows(known[book]), log, currency))
 
     def _fold_clients(self, fresh: dict[str, list[Arrival]]) -> set[str]:
         """Bring clients up to date; return their loans that fold again by it, after folding those that do only so."""
@@ -109,7 +109,7 @@ class Memory:
             state, changed, _ = loan.proceed(state, fact, terms)
             steps.append(((book, state.segments, state.currency), changed))
         for group, changed in steps:
-            totals[group].add(changed)
+            totals.setdefault(group, Total(terms)).add(changed)
         self._states[subject] = state
         self._told[subject] += told
         return True

@@ -48,6 +48,11 @@ class Servers:
             self._postgres.remove()
 
     @property
+    def dsn(self) -> str:
+        """Return the DSN of PostgreSQL's own database."""
+        return self._postgres.dsn
+
+    @property
     def postgres_pid(self) -> int:
         """Return the process id of the parent of PostgreSQL's processes."""
         return self._postgres.pid

@@ -196,7 +196,7 @@ class Reckoning:
         """Judge again and set the gauges; a book that has nothing to show any more shows zero."""
         await judge_again(tx)
         gaps, unanswered = await completeness.gaps(tx), await awaited.oldest_sent(tx)
-        self._shown |= gaps.keys() | unanswered.keys()
+        self._shown.update(await books.all_evaluated_books(tx))
         now_us = micros_of(tx.now)
         for book in self._shown:
             missing, unaccepted = gaps.get(book, (0, 0))

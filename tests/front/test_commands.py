@@ -7,6 +7,7 @@ import pytest
 
 from shared.runtime.settings import SettingsWrong
 from tests.front.tapes import AUTO, write_auto, write_projects
+from tests.support.processes import eventually
 from tests.support.served import Served, served
 from tocsin.demo.tapes import demo_policy
 from tocsin.system import run_embedded
@@ -180,6 +181,15 @@ def test_an_alert_is_listed_shown_and_acknowledged(served: Served, small_auto: l
     assert "unjudged" in served.run("precision").out
     missing = served.run("alerts", "show", "no-such-alert")
     assert missing.code == 1
+
+
+def test_reconcile_says_that_nothing_is_missing_or_which_book_is_not_there(served: Served) -> None:
+    assert served.run("books", "open", "reconciled", "--first-day", "2024-01-01").code == 0
+    eventually(lambda: served.run("reconcile", "--book", "reconciled", "--json").json()[0]["in_flight"] == [])
+    ran = served.run("reconcile", "--book", "reconciled")
+    assert (ran.code, "complete" in ran.out) == (0, True)
+    missing = served.run("reconcile", "--book", "nobodys")
+    assert (missing.code, "No such book" in missing.err) == (1, True)
 
 
 def test_dead_letters_are_listed_and_one_that_is_not_there_is_refused(served: Served) -> None:

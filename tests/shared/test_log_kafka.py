@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from time import monotonic
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from shared.log.kafka import KafkaLog, KafkaSettings, open_kafka_log
 from shared.log.port import LogUnavailable, Outgoing, Partition
@@ -118,6 +119,22 @@ async def test_a_failing_report_is_counted(kafka_server: str) -> None:
     await reader.report_position({Partition("stranger", 0): 1})
     assert reader.failed_reports == 1
     await reader.close()
+    await log.close()
+
+
+async def test_what_other_producers_leave_out_is_read_as_empty(kafka_server: str) -> None:
+    log = open_kafka_log(kafka_server)
+    topic = fresh_topic("foreign")
+    await log.create_topics({topic: 1})
+    async with AIOKafkaProducer(bootstrap_servers=kafka_server) as producer:
+        await producer.send_and_wait(
+            topic, None, key=b"alone", headers=[("ce_id", b"1"), ("nothing", None)], partition=0
+        )
+        await producer.send_and_wait(topic, b"value", headers=[("ce_id", b"2")], partition=0)
+    async with joined(log, topic) as member:
+        first, second = await member.read(2)
+    assert (first.key, first.headers, first.value) == (b"alone", (("ce_id", b"1"), ("nothing", b"")), b"")
+    assert (second.key, second.headers, second.value) == (b"", (("ce_id", b"2"),), b"value")
     await log.close()
 
 

@@ -22,12 +22,13 @@ def distributed_system(
     late: bool = False,
     settings: Mapping[str, str] | None = None,
     notify: int = 1,
+    risk: int = 2,
 ) -> Iterator[System]:
     """Set up databases and topics, start the services, wait until all are ready; `late`: set up after the start.
 
-    `settings` are added to every service's environment. Risk runs twice, notify as often as said, the others once.
+    `settings` are added to every service's environment. Risk and notify run as often as said, the others once.
     """
-    replicas = {"risk": 2, "notify": notify}
+    replicas = {"risk": risk, "notify": notify}
     databases = {name: asyncio.run(create_database(postgres)) for name in tocsin.system.SERVICES}
     if not late:
         set_up(databases, kafka)

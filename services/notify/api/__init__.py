@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from services.notify.api import directory, inbox, messages, pages, silences, templates
+from services.notify.api import directory, inbox, messages, pages, reconciliation, silences, templates
 from services.notify.api.edge import Front
 
 PREFIX = "/notify/v1"
@@ -11,6 +11,6 @@ PREFIX = "/notify/v1"
 def make_router(front: Front) -> APIRouter:
     """Return all routes of notify."""
     router = APIRouter(prefix=PREFIX)
-    for part in (directory, silences, messages, inbox, templates, pages):
+    for part in (directory, silences, messages, inbox, templates, pages, reconciliation):
         part.add_routes(router, front)
     return router

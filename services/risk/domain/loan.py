@@ -13,14 +13,14 @@ from services.risk.domain.anomaly import Anomaly, Contradiction
 from services.risk.domain.arrears import follow_arrears
 from services.risk.domain.book import BookTerms
 from services.risk.domain.cells import Cells, Rows, add_rows
-from services.risk.domain.change import Change, Total
+from services.risk.domain.change import Change, Placeable, Total
 from services.risk.domain.default_path import rolled
 from services.risk.domain.flows import falls_due, instalment_rows, month_rows, paid_rows
 from services.risk.domain.loan_facts import LoanFact, LoanKind, effective, order_of
 from services.risk.domain.loan_state import Cure, Early, LoanState, Standing, Status
 from services.risk.domain.loan_view import LoanView, view_of
 from services.risk.domain.schedule import expand, packed, with_arrears
-from services.risk.domain.segments import SegmentMove, place, recent, segment_log
+from services.risk.domain.segments import SegmentMove, recent, segment_log
 from shared.kernel.days import Day, add_months, month_end, month_of
 
 __all__ = ["Anomaly", "Folded", "LoanState", "LoanView", "SegmentMove", "advance", "continues", "fold", "view"]
@@ -31,13 +31,18 @@ _NEVER_CONTINUE = frozenset((*_STARTS, LoanKind.REVERSED, LoanKind.CORRECTED))
 
 
 class Folded(NamedTuple):
-    """Outcome of a fold: the state (None without facts that count), cells to add, contradictions."""
+    """Outcome of a fold: the state (None without facts that count), what to add to the counters, contradictions."""
 
     state: LoanState | None
-    cells: Cells
+    adds: Placeable
     anomalies: list[Anomaly]
     cures: list[Cure]
     """Every cure of arrears, in order; the state has the last one."""
+
+    @property
+    def cells(self) -> Cells:
+        """What it adds, as cells."""
+        return self.adds.cells()
 
 
 def fold(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTerms) -> Folded:
@@ -49,7 +54,7 @@ def fold(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTer
     counting = effective(facts)
     anomalies = counting.anomalies
     state: LoanState | None = None
-    total = Total()
+    total = Total(terms)
     own: dict[str, str] = {}
     cures: list[Cure] = []
     for fact in counting.facts:
@@ -62,11 +67,11 @@ def fold(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTer
         if anomaly is not None:
             anomalies.append(Anomaly(fact.id, anomaly))
     if state is None:
-        return Folded(None, {}, anomalies, [])
+        return Folded(None, Placeable(total), anomalies, [])
     log = segment_log(own, moves, terms.segment_attributes)
     state.segments = recent(log, state.last_order[0])
     state.dangling = counting.dangling
-    return Folded(state, place(total.rows(terms, {}), log, state.currency), anomalies, cures)
+    return Folded(state, Placeable(total, log, state.currency), anomalies, cures)
 
 
 def continues(state: LoanState | None, fact: LoanFact) -> bool:
@@ -80,9 +85,9 @@ def advance(state: LoanState, fact: LoanFact, terms: BookTerms) -> Folded:
     """Continue a fold by a fact that `continues` it; the cells are what the fact changes. The state is not touched."""
     after, changed, anomalies = proceed(state, fact, terms)
     cures = [after.cured] if after.cured is not None and after.cured is not state.cured else []
-    total = Total()
+    total = Total(terms)
     total.add(changed)
-    return Folded(after, place(total.rows(terms, {}), after.segments, after.currency), anomalies, cures)
+    return Folded(after, Placeable(total, after.segments, after.currency), anomalies, cures)
 
 
 def proceed(state: LoanState, fact: LoanFact, terms: BookTerms) -> tuple[LoanState, Change, list[Anomaly]]:

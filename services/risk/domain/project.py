@@ -11,10 +11,10 @@ import msgspec
 from services.risk.domain.anomaly import Anomaly, Contradiction
 from services.risk.domain.book import BookTerms
 from services.risk.domain.cells import Cells, Rows, add_rows
-from services.risk.domain.change import Change
+from services.risk.domain.change import Change, Placeable, Total
 from services.risk.domain.corrections import by_id, corrected
 from services.risk.domain.milestone import Milestone, MilestoneView, Report, rows_of, told, views_of
-from services.risk.domain.segments import SegmentLog, SegmentMove, place, recent, segment_log
+from services.risk.domain.segments import SegmentLog, SegmentMove, recent, segment_log
 from shared.kernel.days import Day, Month, date_of, month_end, month_of
 
 SLIP_DAYS = 90
@@ -85,11 +85,16 @@ class ProjectState(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
 
 
 class ProjectFolded(NamedTuple):
-    """Outcome of a fold: the state (None without facts that count), cells to add, contradictions."""
+    """Outcome of a fold: the state (None without facts that count), what to add to the counters, contradictions."""
 
     state: ProjectState | None
-    cells: Cells
+    adds: Placeable
     anomalies: list[Anomaly]
+
+    @property
+    def cells(self) -> Cells:
+        """What it adds, as cells."""
+        return self.adds.cells()
 
 
 class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,21 +120,21 @@ def fold(facts: Sequence[ProjectFact], moves: Sequence[SegmentMove], terms: Book
     """Fold all facts of one project, given in any order, with the moves of its client between segments."""
     counting, anomalies, dangling = _effective(facts)
     state: ProjectState | None = None
-    rows: Rows = {}
+    total = Total(terms)
     own: dict[str, str] = {}
     for fact in counting:
         if fact.kind is ProjectKind.REGISTERED and not (state and state.registered):
             own = fact.attributes
         state, changed, anomaly = _step(state or ProjectState(), fact)
-        add_rows(rows, changed)
+        total.add(Change(changed))
         if anomaly is not None:
             anomalies.append(Anomaly(fact.id, anomaly))
     if state is None:
-        return ProjectFolded(None, {}, anomalies)
+        return ProjectFolded(None, Placeable(total), anomalies)
     log = segment_log(own, moves, terms.segment_attributes)
     state.segments = recent(log, state.last_order[0])
     state.dangling = dangling
-    return ProjectFolded(state, place(rows, log, ""), anomalies)
+    return ProjectFolded(state, Placeable(total, log), anomalies)
 
 
 def order_of(fact: ProjectFact) -> tuple[Day, int, int, str]:
@@ -155,7 +160,9 @@ def continues(state: ProjectState | None, fact: ProjectFact) -> bool:
 def advance(state: ProjectState, fact: ProjectFact, terms: BookTerms) -> ProjectFolded:
     """Continue a fold by a fact that `continues` it; the cells are what the fact changes. The state is not touched."""
     after, change, anomalies = proceed(state, fact, terms)
-    return ProjectFolded(after, place(change.rows, after.segments, ""), anomalies)
+    total = Total(terms)
+    total.add(change)
+    return ProjectFolded(after, Placeable(total, after.segments), anomalies)
 
 
 def proceed(state: ProjectState, fact: ProjectFact, terms: BookTerms) -> tuple[ProjectState, Change, list[Anomaly]]:

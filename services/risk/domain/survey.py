@@ -9,8 +9,8 @@ import msgspec
 from services.risk.domain.anomaly import Anomaly, Contradiction
 from services.risk.domain.book import BookTerms
 from services.risk.domain.cells import Cells, Rows, add_rows
-from services.risk.domain.change import Change
-from services.risk.domain.segments import SegmentLog, SegmentMove, place, segment_log
+from services.risk.domain.change import Change, Placeable, Total
+from services.risk.domain.segments import SegmentLog, SegmentMove, segment_log
 from shared.kernel.days import Day, month_end, month_of
 
 SATISFIED = 4
@@ -60,25 +60,32 @@ class SurveyState(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
 
 
 class SurveyFolded(NamedTuple):
-    """Outcome of a fold: the state (None without events), cells to add, contradictions."""
+    """Outcome of a fold: the state (None without events), what to add to the counters, contradictions."""
 
     state: SurveyState | None
-    cells: Cells
+    adds: Placeable
     anomalies: list[Anomaly]
+
+    @property
+    def cells(self) -> Cells:
+        """What it adds, as cells."""
+        return self.adds.cells()
 
 
 def fold(facts: Sequence[SurveyFact], moves: Sequence[SegmentMove], terms: BookTerms) -> SurveyFolded:
     """Fold all events of one survey, given in any order, with the moves of its client between segments."""
     state: SurveyState | None = None
     anomalies: list[Anomaly] = []
+    total = Total(terms)
     for fact in sorted(_each_once(facts), key=order_of):
         state, anomaly = _step(state or SurveyState(), fact)
         if anomaly is not None:
             anomalies.append(Anomaly(fact.id, anomaly))
     if state is None:
-        return SurveyFolded(None, {}, anomalies)
+        return SurveyFolded(None, Placeable(total), anomalies)
     state.segments = segment_log({}, moves, terms.segment_attributes)
-    return SurveyFolded(state, place(_rows(state), state.segments, ""), anomalies)
+    total.add(Change(_rows(state)))
+    return SurveyFolded(state, Placeable(total, state.segments), anomalies)
 
 
 def order_of(fact: SurveyFact) -> tuple[Day, int, int, str]:

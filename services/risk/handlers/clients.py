@@ -1,12 +1,13 @@
 """Clients: attribute history, aliases, and whose loans and projects have to be folded again for them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from services.risk.domain.book import BookTerms
 from services.risk.domain.client import history_of
-from services.risk.domain.segments import SegmentMove
+from services.risk.domain.segments import SegmentLog, SegmentMove, segment_log
 from services.risk.handlers.arrivals import Arrival, split_subject
 from services.risk.handlers.translate import Told, client_facts, told_from_row
 from services.risk.store import facts, subjects
@@ -21,7 +22,7 @@ NO_MOVES = _ENCODER.encode([])
 
 
 class Moved(NamedTuple):
-    """A known client whose attributes changed: what they were, and since when the lender knows otherwise."""
+    """A client that was not known, or whose segments changed: its attributes before, and when the lender knew."""
 
     before: list[SegmentMove]
     known_at_us: int
@@ -47,7 +48,7 @@ def unpack_moves(packed: bytes) -> list[SegmentMove]:
     return _MOVES.decode(packed)
 
 
-async def fold_clients(tx: Tx, partition: int, arrived: Sequence[Arrival]) -> Clients:
+async def fold_clients(tx: Tx, partition: int, arrived: Sequence[Arrival], terms: Mapping[str, BookTerms]) -> Clients:
     """Bring the clients that a batch speaks of up to date."""
     if not arrived:
         return NOBODY
@@ -67,7 +68,7 @@ async def fold_clients(tx: Tx, partition: int, arrived: Sequence[Arrival]) -> Cl
         current[key] = history.moves
         before = kept.get(key)
         moves = [] if before is None else unpack_moves(before.moves)
-        if moves != history.moves:
+        if before is None or not before.kind or _segments(moves, terms[book]) != _segments(history.moves, terms[book]):
             last = max(of_client, key=lambda one: one.known_at_us)
             moved[key] = Moved(moves, last.known_at_us, last.envelope.traceparent)
         degraded = before is not None and before.degraded
@@ -80,6 +81,11 @@ async def fold_clients(tx: Tx, partition: int, arrived: Sequence[Arrival]) -> Cl
     # Nothing of a new client is there yet, unless intake let it through: then it is folded again, too.
     theirs = await subjects.subjects_of_clients(tx, moved) if moved else {}
     return Clients(current, {key: moved[key] for key in theirs}, theirs)
+
+
+def _segments(moves: Sequence[SegmentMove], terms: BookTerms) -> SegmentLog:
+    """Return what of a client's history its loans depend on: attributes that the book is not cut by do not matter."""
+    return segment_log({}, moves, terms.segment_attributes)
 
 
 def told_of(arrived: Iterable[Arrival]) -> list[Told]:

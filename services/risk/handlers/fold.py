@@ -4,7 +4,7 @@ A constant number of statements per batch, whatever the number of facts. What is
 in which facts came: counters are dated sums, states are those of the slow truth.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from services.risk import metrics
@@ -83,12 +83,13 @@ async def fold_batch(tx: Tx, batch: Batch, scope: Scope) -> None:
     terms = await _terms(tx, fresh, arrived.controls)
     outcome = Outcome()
     if fresh or early:
-        clients = await fold_clients(tx, batch.partition, [one for one in fresh if one.subject.startswith("client/")])
+        of_clients = [one for one in fresh if one.subject.startswith("client/")]
+        clients = await fold_clients(tx, batch.partition, of_clients, terms)
         work = Work(batch.partition, [*fresh, *early], clients, terms)
         await fold_subjects(tx, LOANS, work, outcome)
         await fold_subjects(tx, PROJECTS, work, outcome)
         await fold_subjects(tx, SURVEYS, work, outcome)
-        await _save(tx, batch, outcome, terms, scope)
+        await _save(tx, batch, outcome, scope)
     await _close_days(tx, batch, arrived.controls)
     await reckon(tx, batch.partition, fresh, arrived.controls)
     for book in sorted(outcome.cells.keys() | {control.message.book for control in arrived.controls}):
@@ -116,13 +117,13 @@ async def fold_surveys(tx: Tx, batch: Batch, scope: Scope) -> None:
     outcome = Outcome()
     terms = {name: book.terms for name, book in opened.items()}
     await fold_subjects(tx, SURVEYS, Work(batch.partition, ready, NOBODY, terms), outcome)
-    await _save(tx, batch, outcome, terms, scope)
+    await _save(tx, batch, outcome, scope)
     for book in sorted(outcome.cells):
         await tx.wake(EVALUATE, book)
 
 
-async def _save(tx: Tx, batch: Batch, outcome: Outcome, terms: Mapping[str, BookTerms], scope: Scope) -> None:
-    outcome.settle(terms)
+async def _save(tx: Tx, batch: Batch, outcome: Outcome, scope: Scope) -> None:
+    outcome.settle()
     await counters.add_cells(tx, batch.partition, outcome.cells, scope.tallies)
     await marks.replace_anomalies(tx, outcome.refolded, outcome.anomalies)
     await marks.add_marks(tx, outcome.marks(_origin(batch)))

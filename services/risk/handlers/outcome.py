@@ -1,14 +1,13 @@
 """What a batch comes to: cells per book, which segments changed from when on, anomalies."""
 
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple
 
 from services.risk.domain.book import BookTerms
-from services.risk.domain.cells import Cells
-from services.risk.domain.change import Change, Known, Total, first_day
+from services.risk.domain.cells import Cells, add
+from services.risk.domain.change import Change, Known, Placeable, Total, first_day
 from services.risk.domain.loan_state import Cure
 from services.risk.domain.segments import SegmentLog, place
 from services.risk.store.counters import Cell
@@ -55,22 +54,39 @@ class Outcome:
     refolded: list[str] = field(default_factory=list)
     cures: list[CureFound] = field(default_factory=list)
     _groups: dict[Group, "_Sum"] = field(default_factory=dict)
+    _known: defaultdict[str, Known] = field(default_factory=lambda: defaultdict(dict))
     _segments: dict[tuple[str, str, Day], Why] = field(default_factory=dict)
 
-    def take_change(self, group: Group, change: Change, why: Why, terms: BookTerms) -> None:
+    def take_change(self, terms: BookTerms, log: SegmentLog, currency: str, change: Change, why: Why) -> None:
         """Add what one fact changed; it is placed into cells once for its whole group, by `settle`."""
-        day = first_day(change, terms)
-        if day is None:
+        day = first_day(change, terms, self._known[terms.book])
+        if day is not None:
+            self._sum(terms, (terms.book, log, currency), day, why).total.add(change)
+
+    def take_difference(self, terms: BookTerms, before: Placeable | None, after: Placeable, why: Why) -> None:
+        """Add what a subject adds now and take off what it added before."""
+        if before is not None and before[1:] != after[1:]:
+            cells = after.cells()
+            add(cells, before.cells(), -1)
+            self._take_cells(terms.book, cells, why)
             return
+        total = after.total
+        if before is not None:
+            total.merge(before.total, -1)
+        day = total.first_day(self._known[terms.book])
+        if day is not None:
+            self._sum(terms, (terms.book, *after[1:]), day, why).total.merge(total)
+
+    def _sum(self, terms: BookTerms, group: Group, day: Day, why: Why) -> "_Sum":
+        """Return the sum of a group, marked from a day on."""
         taken = self._groups.get(group)
         if taken is None:
-            taken = self._groups[group] = _Sum(Total(), {})
-        taken.total.add(change)
+            taken = self._groups[group] = _Sum(Total(terms), {})
         dirty_from = _dirty_from(day)
         taken.marks[dirty_from] = max(why, taken.marks.get(dirty_from, why))
+        return taken
 
-    def take_cells(self, book: str, cells: Cells, why: Why) -> None:
-        """Add what one subject changed."""
+    def _take_cells(self, book: str, cells: Cells, why: Why) -> None:
         if not cells:
             return
         total = self.cells.setdefault(book, defaultdict(int))
@@ -78,12 +94,11 @@ class Outcome:
             total[cell] += value
         self._mark(book, set(map(_SEGMENT, cells)), _dirty_from(min(map(_CELL_DAY, cells))), why)
 
-    def settle(self, terms: Mapping[str, BookTerms]) -> None:
-        """Place what was taken as changes."""
-        known: defaultdict[str, Known] = defaultdict(dict)
+    def settle(self) -> None:
+        """Place what was taken and not placed yet."""
         for (book, log, currency), (changed, marks) in self._groups.items():
             total = self.cells.setdefault(book, defaultdict(int))
-            for cell, value in place(changed.rows(terms[book], known[book]), log, currency).items():
+            for cell, value in place(changed.rows(self._known[book]), log, currency).items():
                 total[cell] += value
             touched = {segment for _, segments in log for segment in segments}
             for dirty_from, why in marks.items():

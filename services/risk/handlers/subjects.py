@@ -11,8 +11,7 @@ from services.risk import metrics
 from services.risk.domain import loan, project, survey
 from services.risk.domain.anomaly import Anomaly
 from services.risk.domain.book import BookTerms
-from services.risk.domain.cells import Cells, add
-from services.risk.domain.change import Change
+from services.risk.domain.change import Change, Placeable
 from services.risk.domain.largest import weight_minor
 from services.risk.domain.loan_facts import LoanFact
 from services.risk.domain.loan_facts import order_of as order_of_loan_fact
@@ -55,7 +54,7 @@ class Folded(Protocol[S_co]):
         """State after the last fact; None when the facts make nothing."""
 
     @property
-    def cells(self) -> Cells:
+    def adds(self) -> Placeable:
         """What the facts add to the counters."""
 
     @property
@@ -170,7 +169,7 @@ def _advance(engine: Engine[F, S], subject: _Subject, state: S, terms: BookTerms
         steps.append(step)
     why = _why(subject, None)
     for after, change, anomalies in steps:
-        outcome.take_change((subject.book, after.segments, engine.currency_of(after)), change, why, terms)
+        outcome.take_change(terms, after.segments, engine.currency_of(after), change, why)
         if anomalies:
             outcome.anomalies.extend(_anomaly_rows(subject, anomalies, {}))
     outcome.cures.extend(_found(subject, cures, 0, why[2]))
@@ -200,14 +199,14 @@ async def _fold_again(
         client = (subject.book, subject.client)
         current = moves.get(client)
         after = engine.fold(engine.translate(told, None), current or (), terms)
-        cells = dict(after.cells)
+        before: Placeable | None = None
         if old:
             moved = work.clients.moved.get(client)
             held = current or () if moved is None else moved.before
-            add(cells, engine.fold(engine.translate(old, None), held, terms).cells, -1)
+            before = engine.fold(engine.translate(old, None), held, terms).adds
             metrics.SUBJECTS_REFOLDED.labels(engine.kind).inc()
         why = _why(subject, work.clients.moved.get(client))
-        outcome.take_cells(subject.book, cells, why)
+        outcome.take_difference(terms, before, after.adds, why)
         outcome.cures.extend(_found(subject, engine.cures(after), why[0], why[2]))
         anomalies = _anomaly_rows(subject, after.anomalies, {one.event_id: one for one in told})
         if current is None:
