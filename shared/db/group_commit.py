@@ -185,6 +185,8 @@ class GroupCommit:
         if self._connection.in_transaction():
             self._connection.rollback()
         if group.members:
-            failure = DatabaseUnavailable("the group's commit failed")
+            # Readiness and the log show this: an operator must read there that the disk is full.
+            why = f": {cause}" if isinstance(cause, DatabaseUnavailable) else ""
+            failure = DatabaseUnavailable(f"the group's commit failed{why}")
             failure.__cause__ = cause
             group.done.set_exception(failure)

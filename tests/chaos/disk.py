@@ -26,10 +26,10 @@ class Disk(Protocol):
 
 def small_disk(folder: Path) -> Disk:
     """Return a disk for a folder, which is made."""
-    folder.mkdir()
+    limit = SizeLimit(folder)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", str(folder)]
     done = subprocess.run(mount, capture_output=True, timeout=_MOUNT_TIMEOUT_S, check=False)
-    return SmallFileSystem(folder) if done.returncode == 0 else SizeLimit(folder)
+    return SmallFileSystem(folder) if done.returncode == 0 else limit
 
 
 class SmallFileSystem:
@@ -59,6 +59,7 @@ class SizeLimit:
     """
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir()
         self._folder = folder
 
     def fill(self, pid: int, room: int) -> None:
