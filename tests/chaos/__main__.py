@@ -5,11 +5,12 @@ import asyncio
 import logging
 import random
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos.run import run
+from tests.chaos.run import Report, Where, run
 from tests.support.invariants import shown
 from tests.support.kafka import require_kafka
 
@@ -30,7 +31,7 @@ def main() -> int:
     if asked.folder is not None:
         asked.folder.mkdir(parents=True)
     folder = asked.folder or Path(tempfile.mkdtemp(prefix=f"tocsin-chaos-{seed}-"))
-    report = asyncio.run(run(seed, asked.where, asked.seconds, folder))
+    report = asyncio.run(_run(seed, asked.where, asked.seconds, folder))
     if report.violations:
         sys.stderr.write(shown(report.violations) + f"\nhistory and logs: {folder}\n")
         again = f"make chaos SEED={seed} WHERE={asked.where} SECONDS={asked.seconds:g}"
@@ -39,6 +40,14 @@ def main() -> int:
         shutil.rmtree(folder)
     print(report.closing_line())
     return 1 if report.violations else 0
+
+
+async def _run(seed: int, where: Where, seconds: float, folder: Path) -> Report:
+    """Run; SIGTERM and SIGINT end it, and everything that it has started."""
+    running = asyncio.ensure_future(run(seed, where, seconds, folder))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    return await running
 
 
 if __name__ == "__main__":

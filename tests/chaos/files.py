@@ -72,9 +72,6 @@ class FileWorld(World):
         self.disk.empty(self.processes[PROCESS].pid)
 
     async def close(self) -> None:
-        for process in self.processes.values():
-            await asyncio.to_thread(process.end_now)
-        for proxy in self.proxies.values():
-            await proxy.close()
+        await self.end_all_now()
         self.disk.close()
         await self._opened.aclose()

@@ -143,10 +143,7 @@ class ServerWorld(World):
     async def close(self) -> None:
         if self.foreign is not None:
             await self.foreign.close()
-        for name in self.processes:
-            await asyncio.to_thread(self.processes[name].end_now)
-        for proxy in self.proxies.values():
-            await proxy.close()
+        await self.end_all_now()
         await asyncio.to_thread(self.kafka.stop, kill=True)
         await asyncio.to_thread(self.postgres.remove)
         await self._opened.aclose()

@@ -21,7 +21,7 @@ def disturbed(tmp_path: Path, *arguments: str) -> None:
         said, complained = process.communicate(timeout=_LONGEST_S)
     except BaseException:
         # It ends what it started by itself.
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         process.communicate()
         raise
     assert process.returncode == 0, f"{said}\n{complained[-8000:]}"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
@@ -18,13 +19,15 @@ from tests.chaos.book import BOOK
 from tests.chaos.history import History
 from tests.chaos.load import Foreign
 from tests.chaos.proxy import Proxy
-from tests.support.processes import START_TIMEOUT_S, Process, free_port
+from tests.support.processes import Process, free_port
 from tocsin.demo.sinks import HookSink, MailSink, listening
 
 SERVICES = ("intake", "risk", "notify", "feedback")
-STOP_TIMEOUT_S = 30.0
+START_TIMEOUT_S, STOP_TIMEOUT_S = 120.0, 30.0
+"""Generous: machines are busy, and nothing is judged by its speed."""
 _LOOK_S = 0.2
 _CLOCKS = sorted(str(found) for found in Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+_SHARED = Path("/dev/shm")
 AnyDatabase = SqliteDatabase | PostgresDatabase
 
 
@@ -152,7 +155,13 @@ class World(ABC):
         serves = how is signal.SIGTERM and await asyncio.to_thread(process.answers)
         process.send_signal(how)
         process.send_signal(signal.SIGCONT)
-        status = await asyncio.to_thread(process.wait, STOP_TIMEOUT_S)
+        try:
+            status = await asyncio.to_thread(process.wait, STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.strange.append(f"{name} did not end within {STOP_TIMEOUT_S} s")
+            await asyncio.to_thread(process.kill)
+            status = 0
+        _forget_clock(process.pid)
         if serves and status != 0:
             self.strange.append(f"{name} ended with {status} on SIGTERM")
 
@@ -189,6 +198,15 @@ class World(ABC):
             async with self.hand(name):
                 self.processes[name].send_signal(signal.SIGCONT)
 
+    async def end_all_now(self) -> None:
+        """End whatever process still runs, and all proxies."""
+        for process in self.processes.values():
+            if process.running:
+                await asyncio.to_thread(process.kill)
+                _forget_clock(process.pid)
+        for proxy in self.proxies.values():
+            await proxy.close()
+
     async def stop_processes(self) -> None:
         """End all processes in order."""
         for name in self.processes:
@@ -203,6 +221,12 @@ async def until(what: Callable[[], Any], within_s: float, describe: Callable[[],
         assert loop.time() < deadline, f"not within {within_s} s: {describe()}"
         await asyncio.sleep(_LOOK_S)
     return answer
+
+
+def _forget_clock(pid: int) -> None:
+    """Remove what libfaketime leaves of a process that was killed."""
+    for left in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
+        (_SHARED / left).unlink(missing_ok=True)
 
 
 def _is_ready(process: Process) -> bool:

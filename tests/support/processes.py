@@ -112,11 +112,6 @@ class Process:
         self.send_signal(signal.SIGKILL)
         self.wait()
 
-    def end_now(self) -> None:
-        """End it at once; harmless when it has ended."""
-        if self.running:
-            self.kill()
-
     def stop(self) -> None:
         """End it as an operator would; harmless when it has ended."""
         if self.running:
