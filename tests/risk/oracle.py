@@ -296,7 +296,7 @@ def _start(loan: Loan, fact: LoanFact) -> None:
         for each in expand(fact.arrears, arrears_principal)
     ]
     loan.schedule = sorted(arrears + coming, key=lambda each: each.due)
-    for early in loan.early:
+    for early in sorted(loan.early, key=lambda one: one.principal_minor is not None):
         if early.currency == fact.currency:
             _pay(loan, early, month_of(fact.day))
 

@@ -323,6 +323,15 @@ def test_contradictions_are_reported_and_never_raise(facts: list[LoanFact], reas
     assert _Figures(facts).reasons() == [reason]
 
 
+def test_however_much_is_repaid_before_the_beginning_the_state_stays_small() -> None:
+    early = [_repaid("2020-01-09", 1 + n % 7, id=f"e{n}", principal_minor=(None, 1)[n % 2]) for n in range(2_000)]
+    waiting = fold(early, [], book()).state
+    assert waiting is not None
+    assert len(waiting.early) == 2
+    assert sum(one.amount_minor for one in waiting.early) == sum(one.amount_minor for one in early)
+    assert fold([*early, START], [], book()).state == fold([START, *early], [], book()).state
+
+
 def test_corrections_in_circles_are_ignored() -> None:
     first = fact("corrected", "2020-03-01", "c1", target="c2")
     second = fact("corrected", "2020-03-01", "c2", target="c1")

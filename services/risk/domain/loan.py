@@ -127,7 +127,7 @@ def _start(before: LoanState, after: LoanState, fact: LoanFact, terms: BookTerms
     after.early = ()
     _allocate(after, 0, terms)
     anomaly = None
-    for early in before.early:
+    for early in sorted(before.early, key=_has_own_split):
         if early.currency == fact.currency:
             _pay(after, early.amount_minor, early.principal_minor, terms)
             after.paid_month = after.month
@@ -138,9 +138,23 @@ def _start(before: LoanState, after: LoanState, fact: LoanFact, terms: BookTerms
     return anomaly
 
 
+def _has_own_split(early: Early) -> bool:
+    return early.principal_minor is not None
+
+
+def _with_early(kept: tuple[Early, ...], new: Early) -> tuple[Early, ...]:
+    """Add a repayment to the sum of its kind: the state stays small, however many come before a beginning."""
+    same = [one for one in kept if one.currency == new.currency and _has_own_split(one) == _has_own_split(new)]
+    amount_minor = new.amount_minor + sum(one.amount_minor for one in same)
+    principal_minor = new.principal_minor
+    if principal_minor is not None:
+        principal_minor += sum(one.principal_minor or 0 for one in same)
+    return (*(one for one in kept if one not in same), Early(amount_minor, principal_minor, new.currency))
+
+
 def _repay(before: LoanState, after: LoanState, fact: LoanFact, terms: BookTerms, rows: Rows) -> Contradiction | None:
     if before.status is Status.EXPECTED:
-        after.early = (*before.early, Early(fact.amount_minor, fact.principal_minor, fact.currency))
+        after.early = _with_early(before.early, Early(fact.amount_minor, fact.principal_minor, fact.currency))
         return Contradiction.BEFORE_START
     refused = _refused(before, fact)
     if refused is not None:

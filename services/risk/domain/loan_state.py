@@ -33,7 +33,7 @@ class Standing(StrEnum):
 
 
 class Early(NamedTuple):
-    """A repayment dated before its loan's beginning."""
+    """Repayments dated before their loan's beginning, summed by currency and by whether they say their principal."""
 
     amount_minor: int
     principal_minor: int | None
@@ -94,7 +94,7 @@ class LoanState(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     cured: Cure | None = None
     """The last cure of arrears."""
     early: tuple[Early, ...] = ()
-    """Repaid before the beginning, waiting for it."""
+    """Repaid before the beginning, waiting for it; then what leaves its split to the schedule is allocated first."""
     segments: SegmentLog = ()
     last_order: tuple[Day, int, int, str] = (0, 0, 0, "")
     dangling: bool = False

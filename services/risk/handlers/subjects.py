@@ -36,6 +36,9 @@ S_co = TypeVar("S_co", LoanState, ProjectState, SurveyState, covariant=True)
 
 _SLICE = 100
 """Subjects folded before other tasks of the loop get a turn (D23)."""
+SUBJECTS_AT_ONCE = 2_000
+"""Subjects in memory at a time, with their facts: a batch speaks of no more, but a client that moves may have any
+number."""
 CLIENT_UNKNOWN = "client_unknown"
 """Reason of an anomaly: intake let a fact through whose client had not been registered. A survey, which comes by
 another topic, may be earlier than its client: the anomaly goes when that is folded."""
@@ -104,13 +107,16 @@ class Work(NamedTuple):
 
 async def fold_subjects(tx: Tx, engine: Engine[F, S], work: Work, outcome: Outcome) -> None:
     """Fold what a batch says of one kind of subject, save their states, and add what changed to the outcome."""
-    touched = _touched(engine.kind, work)
-    if not touched:
-        return
-    kept: dict[str, Kept] = await engine.kept(tx, list(touched))
+    touched = list(_touched(engine.kind, work).values())
+    for start in range(0, len(touched), SUBJECTS_AT_ONCE):
+        await _fold_some(tx, engine, work, touched[start : start + SUBJECTS_AT_ONCE], outcome)
+
+
+async def _fold_some(tx: Tx, engine: Engine[F, S], work: Work, touched: Sequence[_Subject], outcome: Outcome) -> None:
+    kept: dict[str, Kept] = await engine.kept(tx, [subject.key for subject in touched])
     rows: list[Sequence[Any]] = []
     again: list[_Subject] = []
-    for number, subject in enumerate(touched.values()):
+    for number, subject in enumerate(touched):
         if number % _SLICE == _SLICE - 1:
             await asyncio.sleep(0)
         before = kept.get(subject.key)
