@@ -173,6 +173,8 @@ async def test_a_book_from_before_is_compared_from_its_next_close_on(
         # As it is after the migration: nothing was counted.
         await tx.execute(delete(FOLDED))
         await tx.execute(delete(LANE_CLOSE))
+    before = (await get(client, "/reconciliation", book="auto"))["open"]
+    assert [(one["since"], one["state"]) for one in before] == [("2020-01-01", "unchecked")] * PARTITIONS
     repay(feed, "l1", "c1", "2020-02-15")
     feed.close("2020-02-29")
     repay(feed, "l1", "c1", "2020-03-15")

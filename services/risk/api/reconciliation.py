@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 from services.risk.api.edge import BookQuery, Front, book_of
 from services.risk.domain.completeness import LaneState
 from services.risk.domain.moments import moment_of
-from services.risk.handlers.fold import lanes_of
 from services.risk.handlers.reckoning import event_id_of, span_of
 from services.risk.store import awaited, books, completeness
 from services.risk.store.awaited import Awaited
@@ -132,7 +131,7 @@ def _add_comparison(router: APIRouter, front: Front) -> None:
                 complete=book not in await completeness.gaps(tx) and not overdue,
                 items=[await _closed_day(tx, close, evaluated) for close in page],
                 next=following,
-                open=await _open_days(tx, front, book),
+                open=await _open_days(tx, book),
                 decided=[
                     DecidedDay(day=date_of(day), decided=decided, notified=decided - left)
                     for day, decided, left in await awaited.decided_by_day(tx, book, _DAYS_SHOWN)
@@ -192,25 +191,25 @@ async def _closed_day(tx: Tx, close: LaneClose, evaluated: Day) -> LaneDay:
     )
 
 
-async def _open_days(tx: Tx, front: Front, book: str) -> list[LaneDay]:
+async def _open_days(tx: Tx, book: str) -> list[LaneDay]:
     days = []
-    for partition in range(await lanes_of(tx, front.scope)):
+    for partition, (closed_through, _) in sorted((await books.lanes_closed(tx, book)).items()):
         last = await completeness.close_before(tx, book, partition, completeness.FOREVER_OFFSET)
-        if last is None:
-            continue
-        span = Span(book, partition, last.offset, completeness.FOREVER_OFFSET)
+        # Without any close it is a lane from before facts were counted: compared from its next close on.
+        state = LaneState.UNCHECKED if last is None else LaneState.OPEN
+        span = Span(book, partition, -1 if last is None else last.offset, completeness.FOREVER_OFFSET)
         folded = await completeness.folded_between(tx, span)
         letters = await completeness.letters_between(tx, span)
         days.append(
             LaneDay(
                 partition=partition,
-                since=date_of(last.day + 1),
+                since=date_of(closed_through + 1),
                 day=None,
                 accepted=None,
                 folded=folded.facts,
                 missing=0,
                 unaccepted=0,
-                state=LaneState.OPEN,
+                state=state,
                 evaluated=False,
                 dead_letters=[event_id_of(letter) for letter in letters[:_LETTERS_SHOWN]],
             )
