@@ -14,7 +14,10 @@ class PartitionsChanged(Exception):
 
     def __init__(self, topic: str, stored: int, found: int) -> None:
         """Say which topic, and both numbers."""
-        super().__init__(f"topic {topic} was laid out with {stored} partitions and now has {found}")
+        super().__init__(
+            f"topic {topic} was laid out with {stored} partitions and now has {found}: keys would go to other lanes. "
+            f"Stop the services and give it {stored} again, or start anew as docs/operate.md (Partitions changed) says"
+        )
         self.topic = topic
         self.stored = stored
         self.found = found

@@ -35,6 +35,8 @@ class Consumer:
         self._loops: dict[Partition, PartitionLoop] = {}
         self._part, self._seen = health.part(service.name, "consumer"), health.part(service.name, "consumer", "log")
         self._behind: dict[Partition, tuple[int, datetime]] = {}
+        self._laid_out: dict[str, int] = {}
+        """The number of partitions of each topic."""
         self._tasks: asyncio.TaskGroup | None = None
         self._stop = asyncio.Event()
 
@@ -59,6 +61,7 @@ class Consumer:
                 raise LogUnavailable(f"topic {topic} does not exist yet; `tocsin admin topics` creates it")
             async with self._service.database.transaction() as tx:
                 await lanes.fix_partitions(tx, self._service.house, topic, found)
+            self._laid_out[topic] = found
 
     async def _read(self, stop: asyncio.Event, backoff: Backoff) -> None:
         reader = self._log.reader(self._service.name, list(self._subscriptions), self._assigned, self._revoked)
@@ -72,7 +75,7 @@ class Consumer:
                     await self._read_once(reader)
                     backoff.reset()
                 await self._drop(list(self._loops))
-        except* (LogUnavailable, DatabaseUnavailable) as group:
+        except* (LogUnavailable, DatabaseUnavailable, lanes.PartitionsChanged) as group:
             raise group.exceptions[0] from group
         finally:
             self._tasks = None
@@ -96,6 +99,9 @@ class Consumer:
 
     async def _assigned(self, partitions: Sequence[Partition]) -> None:
         for partition in partitions:
+            if partition.number >= (stored := self._laid_out[partition.topic]):
+                # Somebody has added partitions while we were reading: nothing of ours goes on before that is undone.
+                raise lanes.PartitionsChanged(partition.topic, stored, partition.number + 1)
             loop = PartitionLoop(
                 self._service,
                 self._subscriptions[partition.topic],

@@ -265,3 +265,36 @@ async def test_a_preview_says_why_a_replay_would_fail(database: AnyDatabase, cli
     assert (await get(client, f"/dead-letters/{letter}"))["state"] == "kept"
     assert (await client.get(f"{RISK}/dead-letters/{'0' * 32}/preview")).status_code == 404
     assert (await client.get(f"{RISK}/dead-letters/{'0' * 32}")).status_code == 404
+
+
+async def test_figures_and_alerts_that_may_lack_a_message_say_so_until_it_is_settled(
+    database: AnyDatabase, client: httpx.AsyncClient
+) -> None:
+    """Of one client in TX: what counts it is marked, what cannot is not."""
+    feed = Feed()
+    small_book(feed)
+    await apply_policy(database, POLICY)
+    feed.close("2020-02-29")
+    await settle(database, feed)
+
+    async def degraded() -> dict[str, bool]:
+        found = {
+            segment: (await get(client, "/indicators/par30/series", book="auto", segment=segment))["degraded"]
+            for segment in ("portfolio", "region=TX", "region=CA")
+        }
+        (alert,) = (await get(client, "/alerts", book="auto"))["items"]
+        assert (await get(client, f"/alerts/{alert['id']}"))["degraded"] is alert["degraded"]
+        return {**found, "alert": alert["degraded"]}
+
+    assert await degraded() == {"portfolio": False, "region=TX": False, "region=CA": False, "alert": False}
+    repay(feed, "l1", "c1", "2020-02-15")
+    (batch,) = feed.pending()
+    letter = await bury(database, batch.records[0])
+    assert await degraded() == {"portfolio": True, "region=TX": True, "region=CA": False, "alert": True}
+    assert (await settle_letter(client, letter, "dismissal", {**ME, "reason": "sent twice"})).status_code == 200
+    assert not any((await degraded()).values())
+    stranger = Feed()
+    register(stranger, "c99")
+    (batch,) = stranger.pending()
+    await bury(database, batch.records[0]._replace(offset=99))
+    assert all((await degraded()).values()), "nothing is known of its segments"

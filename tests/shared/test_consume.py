@@ -11,12 +11,12 @@ from fastapi import APIRouter
 from prometheus_client import REGISTRY
 from sqlalchemy import Column, Integer, MetaData, Table, Text, select
 
-from shared.db import positions
+from shared.db import lanes, positions
 from shared.db.house import HouseTables, house_tables
 from shared.db.port import DatabaseUnavailable, Tx
 from shared.db.sqlite import SqliteDatabase, open_sqlite
 from shared.events.base import Topic
-from shared.log.port import Outgoing, Record
+from shared.log.port import Outgoing, Partition, Record
 from shared.log.sqlite import SqliteLog, open_sqlite_log
 from shared.runtime.bell import Bell
 from shared.runtime.consume import Consumer
@@ -311,3 +311,77 @@ async def test_readiness_is_told_by_component(letters: Letters) -> None:
     await letters.consume_until(stood_and_went_on)
     assert {(("letters", "consumer"), True), (("letters", "partition"), True)} <= states
     assert ("letters", "partition") not in await letters.health.components()
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (DatabaseUnavailable("the database is away"), "the database is away"),
+        (ValueError("everything is wrong"), "stopped: too much poison; the last was ValueError('everything is wrong')"),
+    ],
+    ids=("passing", "poison"),
+)
+async def test_a_fault_of_one_partition_holds_up_no_other(letters: Letters, fault: Exception, reason: str) -> None:
+    """Its reason is told under its own name, and its lag grows old, which rings an alarm; it goes on once it can."""
+    letters.topic = "two"
+    await letters.log.create_topics({"two": 2})
+    faulty = True
+
+    async def trouble(batch: Batch) -> None:
+        if faulty and batch.partition == 0:
+            raise fault
+
+    async def told_and_other_done() -> bool:
+        async with letters.database.read() as tx:
+            done = (await positions.stored(tx, HOUSE, "letters", "two")).get(1, 0)
+        await consumer.measure_lag(datetime.now(UTC) + timedelta(seconds=400))
+        return done == 30 and reason in (await letters.health.reasons()).values()
+
+    letters.trouble, consumer = trouble, letters.consumer()
+    await put(letters, *(("k", str(number)) for number in range(30)))
+    await letters.log.append([Outgoing("two", 1, b"k", (), str(number).encode()) for number in range(100, 130)], 5)
+    ages: list[float | None] = []
+
+    async def done() -> bool:
+        finished = await told_and_other_done()
+        labels = {"service": "letters", "topic": "two"}
+        ages[:] = [
+            REGISTRY.get_sample_value("tocsin_consumer_lag_seconds", {**labels, "partition": str(number)})
+            for number in (0, 1)
+        ]
+        return finished and await letters.position() < 30
+
+    await letters.consume_until(done, consumer)
+    assert await letters.seen() == [str(number) for number in range(100, 130)]
+    assert ages[0] is not None
+    assert (ages[0] > 300, ages[1]) == (True, 0), "over the alarm's limit, and not behind at all"
+    if isinstance(fault, DatabaseUnavailable):
+        assert await letters.dead() == []
+        faulty = False
+        await letters.consume_to(30)
+        assert sorted(await letters.seen(), key=int) == [str(number) for number in (*range(30), *range(100, 130))]
+
+
+@pytest.mark.parametrize("found", [1, 3])
+async def test_a_topic_with_other_partitions_than_stored_is_not_read_and_says_what_to_do(
+    letters: Letters, found: int
+) -> None:
+    letters.topic = "lanes"
+    await letters.log.create_topics({"lanes": found})
+    async with letters.database.transaction() as tx:
+        await lanes.fix_partitions(tx, HOUSE, "lanes", 2)
+    await letters.send("a")
+
+    async def told() -> bool:
+        reason = (await letters.health.reasons()).get("letters consumer", "")
+        return f"was laid out with 2 partitions and now has {found}" in reason and "give it 2 again" in reason
+
+    await letters.consume_until(told)
+    assert await letters.seen() == []
+
+
+async def test_partitions_that_are_added_while_it_reads_stop_it_too(letters: Letters) -> None:
+    consumer = letters.consumer()
+    consumer._laid_out[TOPIC] = 1
+    with pytest.raises(lanes.PartitionsChanged, match="laid out with 1 partitions and now has 2"):
+        await consumer._assigned([Partition(TOPIC, 1)])

@@ -23,6 +23,7 @@ from services.risk.api.shapes import (
 from services.risk.evaluation.acknowledging import acknowledge_alert
 from services.risk.evaluation.decision import Decided, Decision
 from services.risk.evaluation.revisions import decode_kept
+from services.risk.handlers.degraded import NOTHING, Degraded, degraded_of
 from services.risk.store import alerts, requests
 from services.risk.store.alerts import Seen, Wanted
 from services.risk.store.requests import VerdictRow
@@ -98,8 +99,10 @@ def _add_list(router: APIRouter, front: Front) -> None:
                 found = await alerts.alerts_now(tx, wanted, after, limit + 1)
             else:
                 found = await _then(tx, wanted, after, limit + 1, (day_asked(as_of), known_at_us(known_at)))
-        page, following = page_of(found, limit, lambda last: cursor_of(last.as_of, last.id))
-        items = [alert_shown(decode_kept(seen.body), seen.verdict) for seen in page]
+            page, following = page_of(found, limit, lambda last: cursor_of(last.as_of, last.id))
+            kept = [(decode_kept(seen.body), seen.verdict) for seen in page]
+            degraded = {name: await degraded_of(tx, name) for name in {one.message.book for one, _ in kept}}
+        items = [alert_shown(one, said, degraded[one.message.book]) for one, said in kept]
         return AlertPage(items=items, next=following)
 
 
@@ -131,11 +134,12 @@ async def _told(front: Front, alert: str, as_of: date | None, known_at: datetime
     async with front.database.read() as tx:
         rows = await alerts.revisions_of(tx, alert, day_asked(as_of), known_at_us(known_at))
         said = await requests.verdicts_of(tx, alert, known_at_us(known_at), _VERDICTS_SHOWN)
-    if not rows:
-        raise missing("alert", alert)
+        if not rows:
+            raise missing("alert", alert)
+        degraded = await degraded_of(tx, rows[-1].book)
     revisions = [decode_kept(row.body) for row in rows]
     return AlertTold(
-        **alert_fields(revisions[-1], said[-1].verdict if said else None),
+        **alert_fields(revisions[-1], said[-1].verdict if said else None, degraded),
         revisions=[revision_shown(kept) for kept in revisions],
         verdicts=[verdict_shown(row) for row in said],
     )
@@ -166,14 +170,15 @@ def _add_acknowledge(router: APIRouter, front: Front) -> None:
         async def work(tx: Tx) -> Answer:
             decided = await acknowledge_alert(tx, alert, (body.by, body.comment), if_match, front.scope.partitions)
             metrics.REQUESTS.labels("acknowledgement", decided.decision).inc()
-            return _answer(alert, decided, await requests.last_verdict(tx, alert))
+            degraded = NOTHING if decided.kept is None else await degraded_of(tx, decided.kept.message.book)
+            return _answer(alert, decided, await requests.last_verdict(tx, alert), degraded)
 
         response = await once(request, front.store, idempotency_key, body.model_dump_json().encode(), work)
         front.relay.ring()
         return response
 
 
-def _answer(alert: str, decided: Decided, said: VerdictRow | None) -> Answer:
+def _answer(alert: str, decided: Decided, said: VerdictRow | None, degraded: Degraded) -> Answer:
     """Return the reply to an acknowledgement; Problem when it has no effect."""
     if decided.decision is Decision.UNKNOWN or decided.kept is None:
         raise missing("alert", alert)
@@ -183,5 +188,5 @@ def _answer(alert: str, decided: Decided, said: VerdictRow | None) -> Answer:
         state = decided.kept.message.state
         raise Problem("superseded", 409, "The alert does not stand any more", f"It is {state}.")
     status = 200 if decided.decision is Decision.REPEATED else 201
-    shown = alert_shown(decided.kept, None if said is None else said.verdict)
+    shown = alert_shown(decided.kept, None if said is None else said.verdict, degraded)
     return Answer(status, shown, {"etag": f'"{decided.revision}"'})

@@ -23,6 +23,7 @@ from services.risk.domain.moments import moment_of
 from services.risk.domain.policy import PeriodKind
 from services.risk.domain.segments import PORTFOLIO
 from services.risk.evaluation.reading import Asked, Point, read_series
+from services.risk.handlers.degraded import degraded_of
 from services.risk.store.series import SeriesKey
 from shared.kernel.days import Day, date_of, day_of, month_end, month_of
 from shared.runtime.edge import (
@@ -100,6 +101,9 @@ class SeriesShown(BaseModel):
     period_kind: Kind
     unit: Literal["fraction"] = "fraction"
     definition_version: int
+    degraded: bool = Field(
+        description="A message about a client of this segment could not be digested: figures may lack it"
+    )
     series: list[PointShown]
 
 
@@ -186,6 +190,7 @@ def _add_series(router: APIRouter, front: Front) -> None:
                 None if known_at is None else known_at_us(known_at),
             )
             points = await read_series(tx, asked)
+            degraded = await degraded_of(tx, book)
         return SeriesShown(
             book=book,
             indicator=name,
@@ -194,6 +199,7 @@ def _add_series(router: APIRouter, front: Front) -> None:
             currency=key.currency or None,
             period_kind=period_kind,
             definition_version=indicator.version,
+            degraded=degraded.touches(segment),
             series=[_point(point, PeriodKind(period_kind)) for point in points],
         )
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from services.risk.domain.moments import moment_of
 from services.risk.evaluation.revisions import Kept
+from services.risk.handlers.degraded import Degraded
 from services.risk.store.requests import VerdictRow
 
 State = Literal["open", "closed", "withdrawn"]
@@ -46,6 +47,9 @@ class AlertShown(BaseModel):
     policy: str
     policy_version: int
     verdict: VerdictName | None = Field(description="What was said of it last; null: nobody has judged it")
+    degraded: bool = Field(
+        description="A message about a client of this segment could not be digested: figures may lack it"
+    )
 
 
 class VerdictShown(BaseModel):
@@ -119,9 +123,9 @@ class FeedPage(BaseModel):
     next: str | None = Field(description="Pass it as `after`; stays the same while nothing new comes")
 
 
-def alert_shown(kept: Kept, verdict: str | None) -> AlertShown:
+def alert_shown(kept: Kept, verdict: str | None, degraded: Degraded) -> AlertShown:
     """Return an alert by its latest revision, with what was said of it last."""
-    return AlertShown(**alert_fields(kept, verdict))
+    return AlertShown(**alert_fields(kept, verdict, degraded))
 
 
 def verdict_shown(row: VerdictRow) -> VerdictShown:
@@ -131,10 +135,11 @@ def verdict_shown(row: VerdictRow) -> VerdictShown:
     return VerdictShown(**{name: fields[name] for name in VerdictShown.model_fields} | moments)
 
 
-def alert_fields(kept: Kept, verdict: str | None) -> dict[str, Any]:
+def alert_fields(kept: Kept, verdict: str | None, degraded: Degraded) -> dict[str, Any]:
     """Return the fields of an alert."""
     message = kept.message
     return {
+        "degraded": degraded.touches(message.segment),
         "id": message.alert,
         "book": message.book,
         "indicator": message.indicator,
