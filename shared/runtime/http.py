@@ -23,6 +23,12 @@ from shared.security.keys import KeyRing
 from shared.security.rights import PROBE, requires
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
+HEADERS_BYTES_MAX = 64 * 1024
+"""Address, query and headers of one request together."""
+BODIES_BYTES_MAX = 256 * 1024 * 1024
+"""Of all requests under way together."""
+REQUESTS_MAX = 1_000
+"""Under way at once; probes are answered beyond it."""
 OUTBOX_RETRY_AFTER_S = 5
 _PROBES = ("/healthz", "/readyz", "/metrics")
 _log = telemetry.logger("http")
@@ -100,18 +106,34 @@ class _BodyTooLarge(Exception):
     pass
 
 
+class _Busy(Exception):
+    """More requests, or more bytes of them, are under way than this process holds at once."""
+
+
 def _refuse_announced(length: bytes) -> None:
     """A body that says itself that it is too large is not read at all."""
     if length.isdigit() and int(length) > MAX_BODY_BYTES:
         raise _BodyTooLarge
 
 
+class _HeadersTooLarge(Exception):
+    pass
+
+
+def _refuse_headers(scope: Scope) -> None:
+    length = len(scope["path"]) + len(scope["query_string"])
+    if length + sum(len(name) + len(value) for name, value in scope["headers"]) > HEADERS_BYTES_MAX:
+        raise _HeadersTooLarge
+
+
 class Edge:
-    """Around every request: a bound on the body, a span, a line, a count and a duration."""
+    """Around every request: bounds on it and on what is under way at once, a span, a line, a count and a duration."""
 
     def __init__(self, app: ASGIApp, services: Sequence[str]) -> None:
         """`services` are those that are served; what is no service's own belongs to all of them."""
         self._app, self._services = app, services
+        self._requests = self._bytes = 0
+        """Under way now."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -145,34 +167,63 @@ class Edge:
                 tell = _log.debug if route in _PROBES else _log.info
                 tell("request", method=method, route=route, status=status, duration_ms=round(took_s * 1_000, 2))
 
+    def _refuse_when_busy(self, scope: Scope) -> None:
+        if self._requests > REQUESTS_MAX and scope["path"] not in _PROBES:
+            raise _Busy
+
     async def _serve(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> int:
         """Serve, and return the status that was answered."""
         status, read = 500, 0
+        refused: type[Exception] | None = None
 
         async def counted_receive() -> Message:
-            nonlocal read
+            nonlocal read, refused
             message = await receive()
-            read += len(message.get("body", b""))
+            length = len(message.get("body", b""))
+            read += length
+            self._bytes += length
             if read > MAX_BODY_BYTES:
-                raise _BodyTooLarge
+                refused = _BodyTooLarge
+            elif self._bytes > BODIES_BYTES_MAX:
+                refused = _Busy
+            if refused is not None:
+                raise refused
             return message
 
         async def noted_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                if read > MAX_BODY_BYTES:
+                if refused is not None:
                     # FastAPI takes whatever stops it from reading a body for bad syntax, and answers 400.
-                    raise _BodyTooLarge
+                    raise refused
                 status = message["status"]
             await send(message)
 
+        self._requests += 1
         try:
             _refuse_announced(headers.get(b"content-length", b"0"))
+            _refuse_headers(scope)
+            self._refuse_when_busy(scope)
             await self._app(scope, counted_receive, noted_send)
+        except _Busy:
+            status = 503
+            busy = Problem(
+                "busy", 503, "Too much is under way", "Nothing was stored; send again.", headers={"Retry-After": "1"}
+            )
+            await problem.reply(busy, scope["path"])(scope, receive, send)
+        except _HeadersTooLarge:
+            status = 431
+            large = Problem(
+                "headers-too-large", 431, "The headers are too large", f"At most {HEADERS_BYTES_MAX} bytes."
+            )
+            await problem.reply(large, "")(scope, receive, send)
         except _BodyTooLarge:
             refusal = Problem(
                 "body-too-large", 413, "The body is too large", f"At most {MAX_BODY_BYTES} bytes; send smaller batches."
             )
             status = 413
             await problem.reply(refusal, scope["path"])(scope, receive, send)
+        finally:
+            self._requests -= 1
+            self._bytes -= read
         return status

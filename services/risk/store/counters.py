@@ -48,6 +48,10 @@ _BEFORE = (
 )
 
 
+TALLIES_REMEMBERED_MAX = 200_000
+"""Tallies that a process knows to be in its database; beyond it, it asks again."""
+
+
 @lru_cache(maxsize=65_536)
 def tally_of(book: str, segment: str, measure: str, currency: str) -> int:
     """Return the number of a tally: 60 bits of its hash, so that a million of them meet with a chance of 1 in 10^6."""
@@ -74,6 +78,8 @@ async def add_cells(tx: Tx, partition: int, cells: Mapping[str, Mapping[Cell, in
                 months[key] = months.get(key, 0) + value
     if unknown:
         new = await tx.insert_new(TALLY, _TALLY_COLUMNS, list(unknown.values()), ("id",))
+        if len(known) + len(unknown) > TALLIES_REMEMBERED_MAX:
+            known.clear()
         known.update(unknown.keys() - {tally for (tally,) in new})
     if days:
         await tx.upsert(COUNTER, _DAY_COLUMNS, days, _DAY_COLUMNS[:-1], add=("value",))
