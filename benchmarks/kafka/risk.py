@@ -58,7 +58,7 @@ def _figures(runs: Mapping[str, list[Run]]) -> list[Measured]:
     rates = {f"{name}, facts/s": round(value) for name, value in rate.items()}
     return [
         Measured(
-            id="b1_risk_to_limit",
+            id="B1_risk_to_limit",
             what="Kafka -> risk -> PostgreSQL, one process, to the limit",
             figure=round(rate["one"] / rate["limit"], 3),
             must=0.6,
@@ -71,7 +71,7 @@ def _figures(runs: Mapping[str, list[Run]]) -> list[Measured]:
             },
         ),
         Measured(
-            id="b1_risk_to_fold_alone",
+            id="B1_risk_to_fold_alone",
             what="the same to fetch + decode + fold without a database",
             figure=round(rate["one"] / rate["fold"], 3),
             must=0.25,
@@ -79,14 +79,14 @@ def _figures(runs: Mapping[str, list[Run]]) -> list[Measured]:
             beside={"by processor time": spent["fold"] / spent["one"], "fold, us/fact": spent["fold"]},
         ),
         Measured(
-            id="b1_two_risks_to_fold_alone",
+            id="B1_two_risks_to_fold_alone",
             what="the same with two processes",
             figure=round(rate["two"] / rate["fold"], 3),
             must=0.35,
             aim=0.55,
         ),
         Measured(
-            id="b2_risk_to_best_peer",
+            id="B2_risk_to_best_peer",
             what="risk, one process, to the best peer that keeps a durable result",
             figure=round(rate["one"] / max(rate[name] for name in PEERS), 2),
             must=1.5,
@@ -97,7 +97,7 @@ def _figures(runs: Mapping[str, list[Run]]) -> list[Measured]:
             },
         ),
         Measured(
-            id="b3_cpu_of_two_to_one",
+            id="B3_cpu_of_two_to_one",
             what="processor time per fact, two processes to one",
             figure=round(spent["two"] / spent["one"], 3),
             must=1.15,
