@@ -21,6 +21,7 @@ _REPORT_TIMEOUT_S = 2.0
 _LEAVE_TIMEOUT_S = 5.0
 _LET_GO_TIMEOUT_S = 2.0
 _CONTENT = itemgetter(1)
+_LOOK_AGAIN_S = 0.02
 
 
 class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no type information
@@ -32,7 +33,7 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         self._assigned, self._revoked = assigned, revoked
         self._consumer: AIOKafkaConsumer | None = None
         self._owned: set[Partition] = set()
-        self._wanted_pauses: set[Partition] = set()
+        self._paused: set[Partition] = set()
         self._settled = asyncio.Event()
         self._failure: Exception | None = None
         self.failed_reports = 0
@@ -65,10 +66,9 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             _check_background(consumer)
             if not self._settled.is_set():
                 return {}
-            left_s = max(0.0, deadline - asyncio.get_running_loop().time())
             # `getmany` waits for the end of a rebalance that begins meanwhile, hence the outer limit.
-            async with asyncio.timeout(left_s + 1.0):
-                found = await consumer.getmany(timeout_ms=int(left_s * 1000), max_records=max_records)
+            async with asyncio.timeout_at(deadline + 1.0):
+                found = await self._fetched(consumer, max_records, deadline)
         except TimeoutError:
             return {}
         except OffsetOutOfRangeError as error:
@@ -83,6 +83,32 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             raise LogUnavailable(f"reading from Kafka failed: {error!r}") from error
         return {Partition(*where): [_record(one) for one in records] for where, records in found.items()}
 
+    async def _fetched(self, consumer: AIOKafkaConsumer, max_records: int, deadline: float) -> Any:
+        """Return what has come for partitions that are not paused; nothing at the deadline.
+
+        aiokafka is never told of a pause: at its next look it would throw away what it has fetched of the partition,
+        and a consumer that is slower than the broker would have everything sent several times. So partitions are named
+        instead, which leaves the others' records where they are, and the broker is not asked for more of those.
+        """
+        clock = asyncio.get_running_loop().time
+        while self._settled.is_set():
+            left_s = max(0.0, deadline - clock())
+            if not self._paused:
+                return await consumer.getmany(timeout_ms=int(left_s * 1000), max_records=max_records)
+            look_s = min(left_s, _LOOK_AGAIN_S)
+            if wanted := [TopicPartition(*one) for one in self._owned - self._paused]:
+                found = await consumer.getmany(*wanted, timeout_ms=int(look_s * 1000), max_records=max_records)
+                if found:
+                    return found
+            else:
+                # Without a name `getmany` means all. A member that asks for nothing for minutes has to leave the group:
+                # aiokafka counts the time in this context as asking (private to it).
+                with consumer._subscription.fetch_context():
+                    await asyncio.sleep(look_s)
+            if look_s == left_s:
+                break
+        return {}
+
     def seek(self, partition: Partition, offset: int) -> None:
         """Read on from `offset`."""
         if self._consumer is not None and partition in self._owned:
@@ -91,18 +117,12 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
 
     def pause(self, partition: Partition) -> None:
         """Deliver nothing of this partition until `resume`."""
-        if self._consumer is not None and partition in self._owned:
-            self._wanted_pauses.add(partition)
-            with contextlib.suppress(IllegalStateError):
-                self._consumer.pause(TopicPartition(*partition))
+        if partition in self._owned:
+            self._paused.add(partition)
 
     def resume(self, partition: Partition) -> None:
         """Deliver again."""
-        self._wanted_pauses.discard(partition)
-        # While `assigned` is under way everything stays paused.
-        if self._consumer is not None and partition in self._owned and self._settled.is_set():
-            with contextlib.suppress(IllegalStateError):
-                self._consumer.resume(TopicPartition(*partition))
+        self._paused.discard(partition)
 
     async def report_position(self, positions: Mapping[Partition, int]) -> None:
         """Commit offsets for dashboards; a failure is counted in `failed_reports`."""
@@ -131,7 +151,7 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         """Tell the owner of this reader, before the group goes on."""
         self._settled.clear()
         self._owned.clear()
-        self._wanted_pauses.clear()
+        self._paused.clear()
         if revoked:
             try:
                 await self._revoked(sorted(Partition(*where) for where in revoked))
@@ -154,9 +174,7 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         except Exception as error:  # noqa: BLE001 - aiokafka would only log it; `read_batch` raises it
             self._failure = error
         else:
-            for where in assigned:
-                if Partition(*where) not in self._wanted_pauses:
-                    consumer.resume(where)
+            consumer.resume(*assigned)
         self._settled.set()
 
 

@@ -97,6 +97,23 @@ async def test_a_broker_that_stands_still_holds_nobody_up(log: KafkaLog, own_kaf
     assert "fact 10" in found or "late" in found
 
 
+async def test_what_was_fetched_outlives_a_pause(log: KafkaLog, own_kafka: KafkaServer) -> None:
+    topic = fresh_topic("pause")
+    await log.create_topics({topic: 1})
+    await fill(log, topic, 0, range(100))
+    async with joined(log, topic) as member:
+        first = await member.read(1, max_records=1)
+        member.reader.pause(Partition(topic, 0))
+        assert await member.reader.read_batch(10, 0.2) == {}
+        own_kafka.freeze()
+        try:
+            member.reader.resume(Partition(topic, 0))
+            rest = await member.read(99)
+        finally:
+            own_kafka.thaw()
+    assert values([*first, *rest]) == [f"fact {number}" for number in range(100)]
+
+
 async def test_nobody_there_at_the_start_is_unavailable() -> None:
     log = open_kafka_log("127.0.0.1:1", KafkaSettings(request_timeout_s=2.0))
     for asked in (log.partitions("t"), log.end_offsets("t"), log.create_topics({"t": 1})):
