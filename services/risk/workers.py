@@ -46,7 +46,7 @@ class EvaluatorLoop:
         self._moved = moved
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Evaluate until `stop`; passing faults are tried again, others stop the process."""
+        """Evaluate until `stop`; what fails is tried again, and other books go on meanwhile."""
         backoff = Backoff(Limits())
         listening = asyncio.create_task(self._listen(), name="evaluator-listen")
         try:
@@ -71,7 +71,7 @@ class EvaluatorLoop:
                 await listening
 
     async def evaluate_all(self) -> bool:
-        """Evaluate every owned book that has marks; tell whether there was any."""
+        """Evaluate every owned book that has marks; tell whether any could be."""
         try:
             async with self._database.read() as tx:
                 lanes = await lanes_of(tx, self._scope)
@@ -80,9 +80,18 @@ class EvaluatorLoop:
             # The tables are not there yet: start order does not matter.
             raise DatabaseUnavailable(f"not migrated: {error.orig}") from error
         mine = [name for name in marked if lane_of(name, lanes) in self._scope.lanes]
+        done = 0
         for name in mine:
-            await self.evaluate(name)
-        return bool(mine)
+            try:
+                await self.evaluate(name)
+                done += 1
+            except (DatabaseUnavailable, Fenced):
+                raise
+            except Exception as error:  # noqa: BLE001 - a book that cannot be evaluated holds up no other
+                # Its marks stay, so that it is tried again at the next poll, and missed as not evaluated in time.
+                metrics.EVALUATION_RETRIES.inc()
+                _log.error("evaluation_failed", book=name, error=f"{type(error).__name__}: {error}"[:2_000])
+        return done > 0
 
     async def evaluate(self, book: str) -> Evaluated | None:
         """Evaluate one book in one transaction."""

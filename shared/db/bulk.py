@@ -109,7 +109,7 @@ def on_conflict(shape: Shape, conflict: Conflict) -> str:
             continue
         old, new = f"old.{quoted}", f"excluded.{quoted}"
         if name in conflict.add:
-            value = f"{old} + {new}"
+            value = _total(shape, old, new)
         elif name in conflict.least:
             value = _extreme(shape, "least", "min", old, new)
         elif name in conflict.greatest:
@@ -119,6 +119,14 @@ def on_conflict(shape: Shape, conflict: Conflict) -> str:
         settings.append(f"{quoted} = {value}")
     action = f"UPDATE SET {', '.join(settings)}" if settings else "NOTHING"
     return f"ON CONFLICT ({', '.join(quote(name) for name in conflict.key)}) DO {action}"
+
+
+def _total(shape: Shape, old: str, new: str) -> str:
+    """Return the sum of two integers; one beyond 64 bits is an error, as in PostgreSQL, never a rounded number."""
+    if shape.dialect.name == "postgresql":
+        return f"{old} + {new}"
+    # SQLite would go on in floating point: no value at all fails on the column, which takes none.
+    return f"CASE typeof({old} + {new}) WHEN 'integer' THEN {old} + {new} END"
 
 
 def _extreme(shape: Shape, postgres_name: str, sqlite_name: str, old: str, new: str) -> str:

@@ -7,15 +7,32 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
+import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from services.risk.handlers import subjects
 from services.risk.handlers.fold import Scope, fold_batch
-from services.risk.store.tables import LOAN
+from services.risk.store import counters
+from services.risk.store.tables import COUNTER, INDICATOR_VALUE, LOAN, MARK
+from services.risk.workers import EvaluatorLoop
 from shared.db.port import AnyRow, Tx
 from shared.events import facts
+from shared.runtime.bell import Bell
 from shared.runtime.service import Batch
-from tests.risk.feed import OWNER, PARTITIONS, AnyDatabase, Feed, disburse, fold, register, repay, rows_of
+from tests.risk.feed import (
+    OWNER,
+    PARTITIONS,
+    SCOPE,
+    AnyDatabase,
+    Feed,
+    disburse,
+    fold,
+    register,
+    repay,
+    rows_of,
+    small_book,
+)
 from tests.risk.truth import assert_true
 
 LOANS, REPAYMENTS = 2_500, 3_000
@@ -98,3 +115,36 @@ async def test_a_loan_with_any_number_of_repayments_costs_each_the_same(database
     [late] = [one for one in await counted(database, list(feed.pending())) if one.rows_read]
     assert late.rows_read < 2 * REPAYMENTS + 20
     await assert_true(database)
+
+
+BEYOND = 9 * 10**18
+"""Twice as much is more than 64 bits hold."""
+
+
+async def test_a_sum_beyond_64_bits_is_refused_and_never_rounded(database: AnyDatabase) -> None:
+    cells = {"auto": {("portfolio", "USD", "exposure", 737_425): BEYOND}}
+    async with database.transaction() as tx:
+        await counters.add_cells(tx, 0, cells, set())
+    with pytest.raises(DBAPIError):
+        async with database.transaction() as tx:
+            await counters.add_cells(tx, 0, cells, set())
+    assert [row.value for row in await rows_of(database, select(COUNTER.c.value))] == [BEYOND]
+
+
+async def test_a_book_that_cannot_be_evaluated_holds_up_no_other(database: AnyDatabase) -> None:
+    feed = Feed()
+    small_book(feed)
+    feed.open_book("large")
+    feed.close("2020-01-31")
+    feed.close("2020-01-31", "large")
+    await fold(database, feed)
+    cells = {"large": {("portfolio", "USD", "exposure", 737_425): BEYOND}}
+    async with database.transaction() as tx:
+        await counters.add_cells(tx, 0, cells, set())
+        await counters.add_cells(tx, 1, cells, set())
+    loop = EvaluatorLoop(database, SCOPE, Bell(), Bell(), poll_s=60.0, moved=set())
+    while await loop.evaluate_all():
+        pass
+    marked = {row.book for row in await rows_of(database, select(MARK.c.book))}
+    evaluated = {row.book for row in await rows_of(database, select(INDICATOR_VALUE.c.book))}
+    assert (marked, "auto" in evaluated) == ({"large"}, True)
