@@ -17,6 +17,7 @@ BENCHMARKS = {
     "b4": "benchmarks.latency",
     "b5": "benchmarks.ndjson_intake",
     "b6": "benchmarks.file_to_indicators",
+    "b7": "benchmarks.in_memory",
     "b8": "benchmarks.close",
     "b9": "benchmarks.large",
     "b10": "benchmarks.large",

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter, process_time
 
+import msgspec
 import uvloop
 
 from services.risk.domain import loan
@@ -73,6 +74,15 @@ class Memory:
         known: defaultdict[str, Known] = defaultdict(dict)
         for (book, log, currency), total in totals.items():
             add(self.cells, place(total.rows(known[book]), log, currency))
+
+    def copy(self, times: int) -> None:
+        """Store every loan so many times more, under ids of their own (`l7-12`); what was counted stays as it is."""
+        ids, states, told = list(self._ids), list(self._states.items()), dict(self._told)
+        for number in range(1, times + 1):
+            self._ids.update(f"{one}-{number}" for one in ids)
+            for key, state in states:
+                self._states[f"{key}-{number}"] = msgspec.structs.replace(state) if state else None
+                self._told[f"{key}-{number}"] = list(told[key])
 
     def _fold_clients(self, fresh: dict[str, list[Arrival]]) -> set[str]:
         """Bring clients up to date; return their loans that fold again by it, after folding those that do only so."""

@@ -70,7 +70,7 @@ def records(count: int) -> Iterator[Outgoing]:
             again.clear()
             last = month - timedelta(days=1)
             yield from _to_all_lanes(intake.BookDayClosed(book=BOOK, day=last, known_at=_noon(last)), last)
-        record = _record(told)
+        record = record_of(told)
         yield record
         if twice.random() < _TWICE:
             again.append(record)
@@ -164,7 +164,8 @@ def envelope_of(told: Told) -> Envelope:
     )
 
 
-def _record(told: Told) -> Outgoing:
+def record_of(told: Told) -> Outgoing:
+    """Return a fact as a record."""
     key = f"{BOOK}/{told.client}"
     body = msgspec.json.encode(told.fact)
     return Outgoing(Topic.INTAKE, lane_of(key, LANES), key.encode(), to_headers(envelope_of(told)), body)
