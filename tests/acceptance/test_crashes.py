@@ -7,10 +7,12 @@ the story of rounds goes on until the process ends there, and the same round is 
 import asyncio
 import json
 import random
+import signal
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -187,3 +189,32 @@ def test_a_crash_at_any_place_changes_nothing(tmp_path: Path, undisturbed: str, 
         ledgers = lives.ledgers()
         assert ledgers["intake"] == ledgers["risk"]
         assert len(set(ledgers["intake"])) == len(ledgers["intake"])
+
+
+def test_sigterm_drains_in_under_ten_seconds_and_work_goes_on_where_it_was(tmp_path: Path, undisturbed: str) -> None:
+    with living(tmp_path) as lives:
+        for _ in range(2):
+            lives.process.start()
+            lives.tell()
+            lives.system.send_facts([rounds.foreign_fact(lives.round)])
+            lives.process.send_signal(signal.SIGTERM)
+            assert lives.process.wait(10) == 0
+        assert lives.ending() == undisturbed
+
+
+def test_killed_at_random_moments_of_the_story(tmp_path: Path, undisturbed: str) -> None:
+    dice = random.Random(5)
+    with living(tmp_path) as lives:
+        lives.process.start()
+        lives.tell()
+        for _ in range(RANDOM_KILLS):
+            killing = threading.Timer(dice.random() * 0.5, lives.process.send_signal, (signal.SIGKILL,))
+            killing.start()
+            with suppress(httpx.TransportError):
+                while True:
+                    lives.tell()
+            killing.join()
+            assert lives.process.wait() == -signal.SIGKILL
+            lives.process.start()
+        lives.process.kill()
+        assert lives.ending() == undisturbed

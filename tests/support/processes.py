@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 ROOT = Path(__file__).parents[2]
-START_TIMEOUT_S = 40.0
+START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 10.0
 _HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 """Made once, which takes longer than many requests; each has a connection of its own, as processes come and go."""
