@@ -31,6 +31,15 @@ POLICY = (
       amber: {enter: 20 %, leave: 10 %}
       red: {enter: 50 %, leave: 30 %}
       owner: portfolio_manager
+    - id: missed-by-region
+      indicator: missed_payment_rate
+      basis: count
+      segments: region
+      period: month
+      direction: above
+      amber: {enter: 30 %, leave: 20 %}
+      red: {enter: 70 %, leave: 50 %}
+      owner: portfolio_manager
     - id: at-risk
       indicator: par30
       segments: portfolio

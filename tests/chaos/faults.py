@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple
 
 from tests.chaos.files import PROCESS, FileWorld
+from tests.chaos.pace import Pace
 from tests.chaos.proxy import Weather
 from tests.chaos.servers import REPLICAS, ServerWorld
-from tests.chaos.world import SERVICES, World
+from tests.chaos.world import SERVICES, SINKS, World
 
 _FIRST, _LAST = 0.06, 0.92
 """Between these shares of the run faults begin."""
@@ -23,6 +24,8 @@ _ZOMBIE_S = 12.0
 _CLOCK_BACK_S, _CLOCK_AHEAD_S = 3600, 20
 _ROOM = 200_000
 _HASTY = 0.2
+_SINK_S, _OTHER_S = 8.0, 3.0
+"""How long a fault lasts at most; messages are seldom, so those on their way last longer."""
 
 
 class Fault(NamedTuple):
@@ -37,7 +40,7 @@ class Fault(NamedTuple):
 
 def draw_for_files(dice: random.Random, seconds: float, *, clocks: bool) -> list[Fault]:
     """Draw what is done to the embedded system."""
-    ways = [f"client>{PROCESS}", "notify>mail", "notify>receiver"]
+    ways = [f"client>{PROCESS}", *SINKS]
     places = {
         "kill": [PROCESS],
         "freeze": [PROCESS],
@@ -56,8 +59,7 @@ def draw_for_servers(dice: random.Random, seconds: float, *, clocks: bool) -> li
         *(f"{name}>{server}" for name in (*SERVICES, "risk") for server in ("postgres", "kafka")),
         *(f"client>{name}" for name in SERVICES),
         "foreign>kafka",
-        "notify>mail",
-        "notify>receiver",
+        *SINKS,
     ]
     places = {
         "kill": processes,
@@ -85,15 +87,17 @@ def _deal(dice: random.Random, seconds: float, places: dict[str, list[str]]) -> 
     faults = []
     for number, kind in enumerate(cards[:count]):
         share = _FIRST + (_LAST - _FIRST) * (number + dice.random()) / count
-        faults.append(Fault(share * seconds, kind, dice.choice(places[kind]), dice.uniform(0.2, 3.0), dice.random()))
+        place = dice.choice(places[kind])
+        longest = _SINK_S if place in SINKS else _OTHER_S
+        faults.append(Fault(share * seconds, kind, place, dice.uniform(0.2, longest), dice.random()))
     return sorted(faults)
 
 
 class Nemesis:
     """Does what was drawn."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, world: World, pace: Pace) -> None:
+        self._world, self._pace = world, pace
         self._held: dict[str, asyncio.Lock] = {}
         self._kinds: dict[str, Callable[[Fault], Awaitable[None]]] = {
             "kill": self._kill,
@@ -112,13 +116,12 @@ class Nemesis:
 
     async def disturb(self, faults: list[Fault]) -> None:
         """Do all of it, each at its time; returns when everything is mended."""
-        began = asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as tasks:
             for fault in faults:
-                tasks.create_task(self._do(fault, began))
+                tasks.create_task(self._do(fault))
 
-    async def _do(self, fault: Fault, began: float) -> None:
-        await asyncio.sleep(max(0.0, began + fault.at_s - asyncio.get_running_loop().time()))
+    async def _do(self, fault: Fault) -> None:
+        await self._pace.until(fault.at_s)
         lock = self._world.hand(fault.on) if fault.on in self._world.processes else self._lock(fault.on)
         # Two faults of one place follow each other.
         async with lock:
@@ -142,7 +145,8 @@ class Nemesis:
         await self._world.run(fault.on)
         # Mostly it may begin to work again before the next fault; sometimes that one meets it while it starts.
         if fault.amount > _HASTY:
-            await self._world.wait_answers(fault.on)
+            with self._pace.held():
+                await self._world.wait_answers(fault.on)
 
     async def _freeze(self, fault: Fault) -> None:
         process = self._world.processes[fault.on]

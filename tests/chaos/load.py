@@ -13,6 +13,7 @@ import httpx
 
 from tests.chaos.book import BOOK, Close, Script, Step
 from tests.chaos.history import History, Outcome
+from tests.chaos.pace import Pace
 
 _ANSWER_TIMEOUT_S = 4.0
 _TRIES = 6
@@ -43,12 +44,13 @@ class Reach(NamedTuple):
 class Load:
     """All who talk, and the history of what they said and heard."""
 
-    def __init__(self, script: Script, reach: Reach, history: History, dice: random.Random, seconds: float) -> None:
+    def __init__(
+        self, script: Script, reach: Reach, history: History, dice: random.Random, seconds: float, pace: Pace
+    ) -> None:
         """`seconds` is how long the script takes."""
         self._script, self._reach, self._history, self._seconds = script, reach, history, seconds
-        self._dice = dice
+        self._dice, self._pace = dice, pace
         self._client = httpx.AsyncClient(timeout=_ANSWER_TIMEOUT_S, limits=httpx.Limits(max_keepalive_connections=4))
-        self._began = asyncio.get_running_loop().time()
         self._left: list[Step] = []
         self._taken: set[str] = set()
         self._closed = 0
@@ -57,7 +59,6 @@ class Load:
 
     async def talk(self) -> None:
         """Say everything at its time, as far as there are answers."""
-        self._began = asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as workers:
             for steps in self._script.workers:
                 workers.create_task(self._send_all(steps))
@@ -78,7 +79,7 @@ class Load:
             for step in left:
                 await self._send(step, tries=1)
             if self._left:
-                await asyncio.sleep(_PAUSE_S)
+                await self._pace.rest(_PAUSE_S)
         while self._closed < len(self._script.closes):
             await self._close(self._script.closes[self._closed])
 
@@ -124,8 +125,7 @@ class Load:
         return answer.json() if answer.status_code == 200 else None
 
     async def _until(self, at: float) -> None:
-        due = self._began + at * self._seconds
-        await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+        await self._pace.until(at * self._seconds)
 
     async def _send_all(self, steps: Iterable[Step]) -> None:
         for step in steps:
@@ -146,7 +146,7 @@ class Load:
             if not step.facts:
                 return
             if tries > 1:
-                await asyncio.sleep(_PAUSE_S)
+                await self._pace.rest(_PAUSE_S)
         if step.insists:
             self._left.append(step)
 
@@ -204,7 +204,7 @@ class Load:
         if done.get(day) is Outcome.DONE:
             self._closed += 1
             return True
-        await asyncio.sleep(_PAUSE_S)
+        await self._pace.rest(_PAUSE_S)
         return False
 
     async def _judge(self) -> None:
@@ -230,7 +230,7 @@ class Load:
             )
             if known:
                 return
-            await asyncio.sleep(_PAUSE_S)
+            await self._pace.rest(_PAUSE_S)
 
 
 def _single(answer: httpx.Response, names: Sequence[str]) -> Mapping[str, Outcome]:

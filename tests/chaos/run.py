@@ -16,6 +16,7 @@ from tests.chaos.faults import Nemesis, draw_for_files, draw_for_servers, superv
 from tests.chaos.files import FileWorld
 from tests.chaos.history import History, asked_for, read_history
 from tests.chaos.load import Load, Reach
+from tests.chaos.pace import Pace
 from tests.chaos.rest import come_to_rest
 from tests.chaos.servers import ServerWorld
 from tests.chaos.world import World
@@ -60,13 +61,14 @@ async def run(seed: int, where: Where, seconds: float, folder: Path) -> Report:
         faults = draw_for_servers(dice, seconds, clocks=world.has_clocks)
     try:
         await world.start()
+        pace = Pace()
         reach = Reach(world.url_of, world.key, world.foreign)
-        load = Load(script, reach, history, random.Random(f"officers {seed}"), seconds)
+        load = Load(script, reach, history, random.Random(f"officers {seed}"), seconds, pace)
         await asyncio.to_thread(_open_book, world)
-        async with supervised(world):
+        async with supervised(world), pace.going():
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(load.talk())
-                tasks.create_task(Nemesis(world).disturb(faults))
+                tasks.create_task(Nemesis(world, pace).disturb(faults))
             history.note("the faults are over")
             await world.heal()
             await load.insist(REST_WITHIN_S)

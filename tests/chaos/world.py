@@ -23,6 +23,7 @@ from tests.support.processes import Process, free_port
 from tocsin.demo.sinks import HookSink, MailSink, listening
 
 SERVICES = ("intake", "risk", "notify", "feedback")
+SINKS = ("notify>mail", "notify>receiver")
 START_TIMEOUT_S, STOP_TIMEOUT_S = 120.0, 30.0
 """Generous: machines are busy, and nothing is judged by its speed."""
 _LOOK_S = 0.2
