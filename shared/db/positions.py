@@ -22,20 +22,10 @@ class Claim(NamedTuple):
 
 async def claim(tx: Tx, house: HouseTables, group: str, topic: str, partition: int, owner: str) -> Claim:
     """Take a partition over for `owner` and fence everybody before; the first claim begins at offset 0."""
-    table = house.position
-    where = (table.c.group_name == group, table.c.topic == topic, table.c.partition == partition)
-    await tx.insert_new(
-        table,
-        ("group_name", "topic", "partition", "next_offset", "epoch", "owner"),
-        [(group, topic, partition, 0, 0, owner)],
-        ("group_name", "topic", "partition"),
-    )
-    row = await tx.row(
-        update(table)
-        .where(*where)
-        .values(epoch=table.c.epoch + 1, owner=owner)
-        .returning(table.c.next_offset, table.c.epoch)
-    )
+    columns = ("group_name", "topic", "partition", "next_offset", "epoch", "owner")
+    await tx.insert_new(house.position, columns, [(group, topic, partition, 0, 0, owner)], columns[:3])
+    place = {"group": group, "of": topic, "number": partition, "by": owner}
+    row = await tx.row(_claim(house.position), place)
     assert row is not None, "the row was inserted just before"
     return Claim(row.next_offset, row.epoch)
 
@@ -64,6 +54,20 @@ async def stored(tx: Tx, house: HouseTables, group: str, topic: str) -> dict[int
         select(table.c.partition, table.c.next_offset).where(table.c.group_name == group, table.c.topic == topic)
     )
     return {row.partition: row.next_offset for row in rows}
+
+
+@cache
+def _claim(table: Table) -> Update:
+    return (
+        update(table)
+        .where(
+            table.c.group_name == bindparam("group"),
+            table.c.topic == bindparam("of"),
+            table.c.partition == bindparam("number"),
+        )
+        .values(epoch=table.c.epoch + 1, owner=bindparam("by"))
+        .returning(table.c.next_offset, table.c.epoch)
+    )
 
 
 @cache

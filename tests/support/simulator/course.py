@@ -7,12 +7,11 @@ from typing import Any
 from shared.log.port import Partition
 from tests.support.simulator.process import CALM, Odds
 from tests.support.simulator.rest import left_to_do
-from tests.support.simulator.world import SERVICES, World
+from tests.support.simulator.world import LIVES_MAX, SERVICES, World
 
-DISTURBED = Odds(crash=0.002, stop=0.0008, fail=0.004, wait=0.1)
-_DISTURBED_S = 12.0
+DISTURBED = Odds(crash=0.002, stop=0.0006, fail=0.004, wait=0.1)
+_DISTURBED_S = 9.0
 _CHUNK_MAX = 12
-_LIVES_MAX = 3
 _REWIND_MAX = 30
 _SETTLED_S = 240
 _JUMPS_S = (1.0, 30.0, 600.0, 7_200.0, 90_000.0)
@@ -64,7 +63,7 @@ async def _tell(world: World, acts: asyncio.TaskGroup) -> None:
     todo = dice.sample(world.book.facts, len(world.book.facts))
     todo += dice.sample(todo, len(todo) // 8)
     while todo:
-        await asyncio.sleep(dice.uniform(0.0, 0.8))
+        await asyncio.sleep(dice.uniform(0.0, 0.5))
         chunk = [todo.pop() for _ in range(min(len(todo), dice.randint(1, _CHUNK_MAX)))]
         way = dice.random()
         if way < 0.6:
@@ -88,7 +87,7 @@ async def _close_all(world: World) -> None:
         place = dice.randrange(len(closes) - 1)
         closes[place], closes[place + 1] = closes[place + 1], closes[place]
     for close in closes:
-        await asyncio.sleep(dice.uniform(0.2, 3.0))
+        await asyncio.sleep(dice.uniform(0.1, 1.2))
         await world.insist("intake", world.people.close_day(close), ("closed", "none"))
 
 
@@ -122,13 +121,11 @@ def _kill(world: World) -> None:
 
 
 def _stop(world: World) -> None:
-    """Let a process stand still while another one takes its place."""
+    """Let a process stand still; another one takes its place."""
     lives = [life for life in world.living() if not life.stopped]
     if lives:
         life = world.fate.dice.choice(lives)
-        life.stop(world.fate.dice.uniform(1.0, 10.0))
-        if len(world.living(life.of)) < _LIVES_MAX:
-            world.begin_life(life.of)
+        life.stop(world.fate.dice.uniform(0.5, 10.0))
 
 
 def _end(world: World) -> None:
@@ -138,7 +135,7 @@ def _end(world: World) -> None:
 
 def _more(world: World) -> None:
     service = world.fate.dice.choice(SERVICES)
-    if len(world.living(service)) < _LIVES_MAX:
+    if len(world.living(service)) < LIVES_MAX:
         world.begin_life(service)
 
 

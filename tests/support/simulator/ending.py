@@ -189,13 +189,16 @@ def _requests(world: World) -> list[Violation]:
     judged = dict(feedback.rows("SELECT request, decision FROM verdict"))
     by_people = feedback.rows('SELECT alert, "by" FROM verdict')
     seen = notify.rows("SELECT alert, \"by\" FROM alert_request WHERE kind = 'acknowledgement'")
-    remarks = feedback.rows("SELECT subject, \"by\" FROM remark WHERE kind = 'alert'")
+    # The same words on another day are another remark.
+    days = feedback.rows("SELECT subject, \"by\", at / 86400000000 FROM remark WHERE kind = 'alert'")
+    remarks = sorted({one[:2] for one in days})
     accepted = risk.values("SELECT request FROM alert_request WHERE kind = 'verdict' AND decision = 'accepted'")
     return [
         *equal("decisions where they were asked", acknowledged | judged, decided),
         *passed_on("verdicts that count", accepted, risk.values("SELECT request FROM verdict")),
         *_kept(world, "verdict", by_people),
         *_kept(world, "acknowledgement", seen),
+        *each_once("remarks of a day", days),
         *_kept(world, "remark", remarks),
     ]
 

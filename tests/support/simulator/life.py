@@ -41,7 +41,7 @@ APPS: Mapping[str, Any] = {
 _SETTINGS: Mapping[str, Callable[[], Any]] = {
     "intake": IntakeSettings,
     "risk": RiskSettings,
-    "notify": lambda: NotifySettings(link_secrets="s" * 40, notify_poll_s=5.0),
+    "notify": lambda: NotifySettings(link_secrets="s" * 40, notify_poll_s=2.0, group_window_s=1.0),
     "feedback": lambda: FeedbackSettings(
         link_secrets="s" * 40, survey_history=True, survey_spacing_days=30, survey_occasion_age_days=60
     ),

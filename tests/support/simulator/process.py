@@ -26,7 +26,7 @@ class Odds(NamedTuple):
 
 CALM = Odds()
 _WAIT_MAX_S = 0.05
-_STOP_MAX_S = 30.0
+_STOP_MAX_S = 10.0
 
 
 class Fate:
@@ -120,7 +120,7 @@ class Process:
             raise Crash(place)
         drawn -= odds.crash
         if drawn < odds.stop:
-            self.stop(fate.dice.uniform(1.0, _STOP_MAX_S))
+            self.stop(fate.dice.uniform(0.5, _STOP_MAX_S))
         elif drawn - odds.stop < odds.wait:
             await asyncio.sleep(fate.dice.random() * _WAIT_MAX_S)
         await self._going.wait()

@@ -34,6 +34,8 @@ from tests.support.simulator.sinks import Receivers
 SERVICES = tuple(APPS)
 _BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
 _PATIENCE_S = 5.0
+LIVES_MAX = 4
+"""Processes of one service at the same time, those that stand still included."""
 
 
 class SimulatedClock:
@@ -111,10 +113,12 @@ class World:
         return [life for life in self._lives if service in (None, life.of)]
 
     async def _supervise(self) -> None:
-        """Start again what ended, some time later."""
+        """Start again what ended, and another one beside what stands still, some time later."""
         while True:
             for service in SERVICES:
-                while len(self.living(service)) < self.replicas[service]:
+                lives = self.living(service)
+                missing = self.replicas[service] - sum(not life.stopped for life in lives)
+                for _ in range(min(missing, LIVES_MAX - len(lives))):
                     self.begin_life(service)
             await asyncio.sleep(self.fate.dice.uniform(0.1, 1.0))
 
