@@ -7,6 +7,7 @@ come ready from the recording), no evaluation, no HTTP, no metrics.
 """
 
 import asyncio
+import gc
 import os
 import sys
 from collections import deque
@@ -114,6 +115,9 @@ async def _read(reader: Reader, lanes: dict[Partition, Lane]) -> None:
 
 
 if __name__ == "__main__":
+    # A recording has millions of rows: nothing of it is ever garbage.
+    gc.disable()
     written = load(Path(sys.argv[1]))
+    gc.enable()
     _tune_garbage_collection()
     uvloop.run(run(os.environ["TOCSIN_DATABASE_URL"], os.environ["TOCSIN_KAFKA"], written))

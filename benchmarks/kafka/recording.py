@@ -1,7 +1,6 @@
 """What risk writes, batch by batch: recorded in an ordinary run of it, so that the limit can write the same rows."""
 
 import pickle
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -86,8 +85,3 @@ def load(path: Path) -> Recording:
     with path.open("rb") as file:
         lanes: Recording = pickle.load(file)
     return lanes
-
-
-def rows_in(writes: Sequence[Write]) -> int:
-    """Return the number of rows of some statements."""
-    return sum(len(one.arguments[1]) for one in writes)

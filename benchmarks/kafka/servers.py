@@ -19,7 +19,7 @@ _DURABLE = {
     "full_page_writes": "on",
     "synchronous_commit": "on",
     "shared_buffers": "512MB",
-    "max_wal_size": "8GB",
+    "max_wal_size": "4GB",
     "checkpoint_timeout": "30min",
 }
 """Nothing but what a production server has; checkpoints are made between the ways, not within one of them."""
