@@ -202,6 +202,9 @@ class PartitionLoop:
             await self._backoff.pause(stop)
             await self.claim(stop)
             return
+        except Exception as unkept:  # noqa: BLE001 - whatever it is, it stops this partition and no other
+            await self._stand(f"a dead letter cannot be kept: {type(unkept).__name__}: {unkept}"[:500], stop)
+            return
         self.next_offset = record.offset + 1
         self._recent.append(True)
         metrics.DEAD_LETTERS.labels(self._service.name, record.topic).inc()

@@ -187,6 +187,19 @@ async def test_too_much_poison_stops_the_partition_instead_of_draining_it(letter
     assert await letters.position() == LIMITS.poison_minimum
 
 
+async def test_a_dead_letter_that_cannot_be_kept_stops_its_partition_and_not_the_process(letters: Letters) -> None:
+    async def trouble(batch: Batch) -> None:
+        raise ValueError("cannot digest")
+
+    async def stopped() -> bool:
+        return any("cannot be kept" in reason for reason in (await letters.health.reasons()).values())
+
+    letters.trouble = trouble
+    await letters.database.run_sync(DEAD.drop)
+    await letters.send("0")
+    await letters.consume_until(stopped)
+
+
 async def test_a_zombie_is_fenced_and_reads_on_from_the_stored_position(letters: Letters) -> None:
     """Another owner claims and moves on while this one believes that it still owns the partition."""
     stolen = False
