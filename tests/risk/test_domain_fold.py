@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from services.risk.domain.book import BookTerms
 from services.risk.domain.cells import Cells, add
-from services.risk.domain.loan import LoanState, SegmentMove, advance, continues, fold, view
+from services.risk.domain.loan import LoanState, SegmentMove, advance, continues, fold, fold_both, view
 from services.risk.domain.loan_facts import LoanFact, LoanKind
 from tests.risk import oracle
 from tests.risk.loans import FIRST, MOVES, books, day, fact, late_lives, lives, monthly
@@ -79,10 +79,12 @@ def _live(
             add(total, advanced.cells)
             state = advanced.state
         else:
-            add(total, fold(ledger, moves, terms).cells, -1)
-            folded = fold([*ledger, each], moves, terms)
-            add(total, folded.cells)
-            state = folded.state
+            before, after = fold_both(ledger, [*ledger, each], moves, terms)
+            add(total, before.cells, -1)
+            add(total, after.cells)
+            alone = fold([*ledger, each], moves, terms)
+            assert (after.state, after.anomalies, after.cures) == (alone.state, alone.anomalies, alone.cures)
+            state = after.state
         ledger.append(each)
         if state is not None:
             state = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=LoanState)

@@ -74,10 +74,6 @@ class Total:
                 weigh(rows, found, *weight)
         return rows
 
-    def first_day(self, known: Known) -> Day | None:
-        """Return the first day of which something changes; None when nothing does."""
-        return min((day for (_, day), value in self.rows(known).items() if value), default=None)
-
 
 def first_day(change: Change, terms: BookTerms, known: Known) -> Day | None:
     """Return the first day of which a change changes something; None when it changes nothing."""
@@ -89,7 +85,7 @@ def first_day(change: Change, terms: BookTerms, known: Known) -> Day | None:
         return min((*days, either.outlook.day))
     total = Total(terms)
     total.add(change)
-    return total.first_day(known)
+    return min((day for (_, day), value in total.rows(known).items() if value), default=None)
 
 
 class Placeable(NamedTuple):

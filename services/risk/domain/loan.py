@@ -16,14 +16,25 @@ from services.risk.domain.cells import Cells, Rows, add_rows
 from services.risk.domain.change import Change, Placeable, Total
 from services.risk.domain.default_path import rolled
 from services.risk.domain.flows import falls_due, instalment_rows, month_rows, paid_rows
-from services.risk.domain.loan_facts import LoanFact, LoanKind, effective, order_of
+from services.risk.domain.loan_facts import Effective, LoanFact, LoanKind, effective, order_of
 from services.risk.domain.loan_state import Cure, Early, LoanState, Standing, Status
 from services.risk.domain.loan_view import LoanView, view_of
 from services.risk.domain.schedule import expand, packed, with_arrears
 from services.risk.domain.segments import SegmentMove, recent, segment_log
 from shared.kernel.days import Day, add_months, month_end, month_of
 
-__all__ = ["Anomaly", "Folded", "LoanState", "LoanView", "SegmentMove", "advance", "continues", "fold", "view"]
+__all__ = [
+    "Anomaly",
+    "Folded",
+    "LoanState",
+    "LoanView",
+    "SegmentMove",
+    "advance",
+    "continues",
+    "fold",
+    "fold_both",
+    "view",
+]
 
 RESTRUCTURED_MONTHS = 12
 _STARTS = (LoanKind.DISBURSED, LoanKind.TAKEN_ON)
@@ -52,26 +63,83 @@ def fold(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTer
     sense is ignored or applied as `Contradiction` says, and reported.
     """
     counting = effective(facts)
-    anomalies = counting.anomalies
-    state: LoanState | None = None
-    total = Total(terms)
-    own: dict[str, str] = {}
-    cures: list[Cure] = []
-    for fact in counting.facts:
-        if fact.kind in _STARTS and (state is None or state.status is Status.EXPECTED):
-            own = fact.attributes
-        before, (state, changed, anomaly) = state, _step(state or LoanState(), fact, terms)
-        if state.cured is not None and (before is None or state.cured is not before.cured):
-            cures.append(state.cured)
-        total.add(changed)
-        if anomaly is not None:
-            anomalies.append(Anomaly(fact.id, anomaly))
-    if state is None:
-        return Folded(None, Placeable(total), anomalies, [])
-    log = segment_log(own, moves, terms.segment_attributes)
-    state.segments = recent(log, state.last_order[0])
-    state.dangling = counting.dangling
-    return Folded(state, Placeable(total, log, state.currency), anomalies, cures)
+    life = _Life(terms)
+    life.live(counting.facts)
+    return life.folded(counting, moves)
+
+
+def fold_both(
+    old: Sequence[LoanFact], new: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTerms
+) -> tuple[Folded, Folded]:
+    """Fold the facts of a loan as they were and as they are; only the difference of what the two add has a meaning.
+
+    Both begin with the same facts up to the first one that is new, taken back or corrected. Those are folded once, and
+    what they add is left out of both: it cancels out.
+    """
+    before, after = effective(old), effective(new)
+    shared = _shared(before.facts, after.facts)
+    life = _Life(terms)
+    life.live(after.facts[:shared], silent=True)
+    other = life.fork()
+    other.live(before.facts[shared:])
+    life.live(after.facts[shared:])
+    return other.folded(before, moves), life.folded(after, moves)
+
+
+def _shared(some: Sequence[LoanFact], others: Sequence[LoanFact]) -> int:
+    """Return with how many equal facts both begin."""
+    for place, (one, other) in enumerate(zip(some, others, strict=False)):
+        if one is not other and one != other:
+            return place
+    return min(len(some), len(others))
+
+
+class _Life:
+    """A loan on its way through its facts."""
+
+    def __init__(self, terms: BookTerms) -> None:
+        """Nothing has happened yet."""
+        self._terms = terms
+        self._state: LoanState | None = None
+        self._own: dict[str, str] = {}
+        self._total = Total(terms)
+        self._anomalies: list[Anomaly] = []
+        self._cures: list[Cure] = []
+
+    def fork(self) -> "_Life":
+        """Return a life that goes its own way from here and has added nothing yet."""
+        other = _Life(self._terms)
+        other._state, other._own = self._state, self._own
+        other._anomalies, other._cures = list(self._anomalies), list(self._cures)
+        return other
+
+    def live(self, facts: Sequence[LoanFact], silent: bool = False) -> None:
+        """Go through facts in order; `silent`: without counting what they add."""
+        for fact in facts:
+            state = self._state
+            if fact.kind in _STARTS and (state is None or state.status is Status.EXPECTED):
+                self._own = fact.attributes
+            step = _step(state or LoanState(), fact, self._terms)
+            cured = step.after.cured
+            if cured is not None and (state is None or cured is not state.cured):
+                self._cures.append(cured)
+            if step.anomaly is not None:
+                self._anomalies.append(Anomaly(fact.id, step.anomaly))
+            if not silent:
+                self._total.add(step.change(fact.day))
+            self._state = step.after
+
+    def folded(self, counting: Effective, moves: Sequence[SegmentMove]) -> Folded:
+        """Return what came of it; `counting` says what of the facts came to count."""
+        state, total, anomalies = self._state, self._total, [*counting.anomalies, *self._anomalies]
+        if state is None:
+            return Folded(None, Placeable(total), anomalies, [])
+        log = segment_log(self._own, moves, self._terms.segment_attributes)
+        # Two lives that fork at the end share their last state.
+        state = copy(state)
+        state.segments = recent(log, state.last_order[0])
+        state.dangling = counting.dangling
+        return Folded(state, Placeable(total, log, state.currency), anomalies, self._cures)
 
 
 def continues(state: LoanState | None, fact: LoanFact) -> bool:
@@ -92,10 +160,11 @@ def advance(state: LoanState, fact: LoanFact, terms: BookTerms) -> Folded:
 
 def proceed(state: LoanState, fact: LoanFact, terms: BookTerms) -> tuple[LoanState, Change, list[Anomaly]]:
     """Continue a fold without placing what changes: changes of many loans of the same segments are placed at once."""
-    after, changed, anomaly = _step(state, fact, terms)
+    step = _step(state, fact, terms)
+    after, anomaly = step.after, step.anomaly
     if len(after.segments) > 1:
         after.segments = recent(after.segments, fact.day)
-    return after, changed, [] if anomaly is None else [Anomaly(fact.id, anomaly)]
+    return after, step.change(fact.day), [] if anomaly is None else [Anomaly(fact.id, anomaly)]
 
 
 def view(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTerms, as_of: Day) -> LoanView | None:
@@ -105,14 +174,28 @@ def view(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTer
     return None if state is None else view_of(state, terms, as_of)
 
 
-def _step(state: LoanState, fact: LoanFact, terms: BookTerms) -> tuple[LoanState, Change, Contradiction | None]:
+class _Step(NamedTuple):
+    """What one fact does to a loan."""
+
+    before: LoanState
+    """Rolled to the fact's month."""
+    after: LoanState
+    rows: Rows
+    anomaly: Contradiction | None
+
+    def change(self, day: Day) -> Change:
+        """Return what it changes, as seen from the day of the fact."""
+        return Change(self.rows, ahead(self.before, day), ahead(self.after, day))
+
+
+def _step(state: LoanState, fact: LoanFact, terms: BookTerms) -> _Step:
     before = rolled(state, fact.day, terms)
     after = copy(before)
     after.last_order = order_of(fact)
     rows: Rows = {}
     anomaly = _HANDLERS[fact.kind](before, after, fact, terms, rows)
     follow_arrears(before, after, fact, terms)
-    return after, Change(rows, ahead(before, fact.day), ahead(after, fact.day)), anomaly
+    return _Step(before, after, rows, anomaly)
 
 
 def _start(before: LoanState, after: LoanState, fact: LoanFact, terms: BookTerms, rows: Rows) -> Contradiction | None:

@@ -70,12 +70,14 @@ class Outcome:
             add(cells, before.cells(), -1)
             self._take_cells(terms.book, cells, why)
             return
-        total = after.total
+        total, known = after.total, self._known[terms.book]
         if before is not None:
             total.merge(before.total, -1)
-        day = total.first_day(self._known[terms.book])
-        if day is not None:
-            self._sum(terms, (terms.book, *after[1:]), day, why).total.merge(total)
+        rows = {key: value for key, value in total.rows(known).items() if value}
+        if rows:
+            day = min(day for _, day in rows)
+            # Of hundreds of futures of a loan that is folded again most cancel out: they are not written out twice.
+            self._sum(terms, (terms.book, *after[1:]), day, why).total.add(Change(rows))
 
     def _sum(self, terms: BookTerms, group: Group, day: Day, why: Why) -> "_Sum":
         """Return the sum of a group, marked from a day on."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -28,7 +29,7 @@ from services.risk.store.marks import AnomalyRow
 from services.risk.store.subjects import Kept
 from shared.crashpoint import crash_point
 from shared.db.port import Tx
-from shared.events.facts import FactCorrected, RepaymentReceived, RepaymentReversed
+from shared.events.facts import FactCorrected, LoanDisbursed, LoanTakenOn, RepaymentReceived, RepaymentReversed
 
 F = TypeVar("F", LoanFact, ProjectFact, SurveyFact)
 S = TypeVar("S", LoanState, ProjectState, SurveyState)
@@ -42,6 +43,11 @@ number."""
 CLIENT_UNKNOWN = "client_unknown"
 """Reason of an anomaly: intake let a fact through whose client had not been registered. A survey, which comes by
 another topic, may be earlier than its client: the anomaly goes when that is folded."""
+
+_ASIDE_FACTS = 1_000
+"""A history of more facts takes longer than a slice may (20 ms)."""
+_TELL_OF_OTHERS = frozenset((FactCorrected.type, LoanDisbursed.type, LoanTakenOn.type))
+"""Facts by which others read differently: by a correction, or in the currency that a loan begins in."""
 
 _ENCODER = msgspec.msgpack.Encoder()
 _LOAN_STATE = msgspec.msgpack.Decoder(LoanState)
@@ -73,6 +79,8 @@ class Engine(Generic[F, S]):
     translate: Callable[[Sequence[Told], S | None], list[F]]
     order_of: Callable[[F], Any]
     fold: Callable[[Sequence[F], Sequence[SegmentMove], BookTerms], Folded[S]]
+    fold_both: Callable[[Sequence[F], Sequence[F], Sequence[SegmentMove], BookTerms], tuple[Folded[S], Folded[S]]]
+    """Folds facts as they were and as they are, for the difference of what they add."""
     continues: Callable[[S | None, F], bool]
     advance: Callable[[S, F, BookTerms], tuple[S, Change, list[Anomaly]]]
     currency_of: Callable[[S], str]
@@ -198,20 +206,15 @@ async def _fold_again(
     for number, subject in enumerate(again):
         if number % _SLICE == _SLICE - 1:
             await asyncio.sleep(0)
-        terms = work.terms[subject.book]
-        told = [told_from_row(row) for row in stored.get(subject.key, ())] or told_of(subject.arrived)
-        new = {one.envelope.id for one in subject.arrived}
-        old = [one for one in told if one.event_id not in new]
         client = (subject.book, subject.client)
-        current = moves.get(client)
-        after = engine.fold(engine.translate(told, None), current or (), terms)
-        before: Placeable | None = None
-        if old:
-            moved = work.clients.moved.get(client)
-            held = current or () if moved is None else moved.before
-            before = engine.fold(engine.translate(old, None), held, terms).adds
+        moved, current = work.clients.moved.get(client), moves.get(client)
+        terms, ledger_rows = work.terms[subject.book], stored.get(subject.key, ())
+        fold = partial(_refold, engine, subject, ledger_rows, (moved, current or ()), terms)
+        # A history that takes longer than others may wait is folded beside the loop, which gets its turns between.
+        told, before, after = await asyncio.to_thread(fold) if len(ledger_rows) > _ASIDE_FACTS else fold()
+        if before is not None:
             metrics.SUBJECTS_REFOLDED.labels(engine.kind).inc()
-        why = _why(subject, work.clients.moved.get(client))
+        why = _why(subject, moved)
         outcome.take_difference(terms, before, after.adds, why)
         outcome.cures.extend(_found(subject, engine.cures(after), why[0], why[2]))
         anomalies = _anomaly_rows(subject, after.anomalies, {one.event_id: one for one in told})
@@ -222,6 +225,34 @@ async def _fold_again(
         rows.append(engine.row(subject, after.state, work.partition))
     crash_point("refold.done")
     return rows
+
+
+def _refold(
+    engine: Engine[F, S],
+    subject: _Subject,
+    ledger_rows: Sequence[Any],
+    client: tuple[Moved | None, Sequence[SegmentMove]],
+    terms: BookTerms,
+) -> tuple[list[Told], Placeable | None, Folded[S]]:
+    """Return all facts of a subject, what it added before the batch (None: nothing was there), and its fold now."""
+    told = [told_from_row(row) for row in ledger_rows] or told_of(subject.arrived)
+    old, new = _old_and_new(engine, subject, told)
+    moved, moves = client
+    if not old:
+        return told, None, engine.fold(new, moves, terms)
+    if moved is not None:
+        return told, engine.fold(old, moved.before, terms).adds, engine.fold(new, moves, terms)
+    before, after = engine.fold_both(old, new, moves, terms)
+    return told, before.adds, after
+
+
+def _old_and_new(engine: Engine[F, S], subject: _Subject, told: Sequence[Told]) -> tuple[list[F], list[F]]:
+    """Return the subject's facts as they were before the batch, and as they are."""
+    new = engine.translate(told, None)
+    arrived = {one.envelope.id for one in subject.arrived}
+    if any(one.envelope.type in _TELL_OF_OTHERS for one in subject.arrived):
+        return engine.translate([one for one in told if one.event_id not in arrived], None), new
+    return [fact for fact in new if fact.id not in arrived], new
 
 
 async def _moves(tx: Tx, clients: Clients, wanted: Sequence[ClientKey]) -> dict[ClientKey, list[SegmentMove]]:
@@ -295,6 +326,7 @@ LOANS: Engine[LoanFact, LoanState] = Engine(
     translate=lambda told, state: loan_facts(told, "" if state is None else state.currency),
     order_of=order_of_loan_fact,
     fold=loan.fold,
+    fold_both=loan.fold_both,
     continues=loan.continues,
     advance=loan.proceed,
     currency_of=lambda state: state.currency,
@@ -310,6 +342,7 @@ PROJECTS: Engine[ProjectFact, ProjectState] = Engine(
     translate=lambda told, _: project_facts(told),
     order_of=project.order_of,
     fold=project.fold,
+    fold_both=lambda old, new, moves, terms: (project.fold(old, moves, terms), project.fold(new, moves, terms)),
     continues=project.continues,
     advance=project.proceed,
     currency_of=lambda _: "",
@@ -325,6 +358,7 @@ SURVEYS: Engine[SurveyFact, SurveyState] = Engine(
     translate=lambda told, _: survey_facts(told),
     order_of=survey.order_of,
     fold=survey.fold,
+    fold_both=lambda old, new, moves, terms: (survey.fold(old, moves, terms), survey.fold(new, moves, terms)),
     continues=survey.continues,
     advance=survey.proceed,
     currency_of=lambda _: "",
