@@ -81,8 +81,11 @@ def first_day(change: Change, terms: BookTerms, known: Known) -> Day | None:
     either = before or after
     if either and (before is None or after is None or before.principal_minor != after.principal_minor):
         # The stock changes from the fact's own day on, and a future has nothing earlier: no need to write it out.
-        days = [day for (_, day), value in rows.items() if value]
-        return min((*days, either.outlook.day))
+        first = either.outlook.day
+        for (_, day), value in rows.items():
+            if day < first and value:
+                first = day
+        return first
     total = Total(terms)
     total.add(change)
     return min((day for (_, day), value in total.rows(known).items() if value), default=None)

@@ -101,7 +101,7 @@ def expand(terms: Terms, principal_minor: int) -> tuple[Instalment, ...]:
     """
     if not isinstance(terms, Generated):
         return _split(terms, principal_minor)
-    rate = Fraction(terms.rate) * terms.every_months / 12
+    rate = _rate(terms.rate, terms.every_months)
     rows = _EXPANSIONS[terms.kind](terms, principal_minor, rate)
     dues = _dues(terms.first_due, terms.every_months, terms.instalments)
     return tuple(Instalment(due, amount, share) for due, (amount, share) in zip(dues, rows, strict=False) if amount)
@@ -112,6 +112,12 @@ def annuity_minor(principal_minor: int, rate: Decimal, instalments: int) -> int:
     if rate == 0:
         return _rounded(Decimal(principal_minor) / instalments)
     return _rounded(principal_minor * rate / (1 - (1 + rate) ** -instalments))
+
+
+@lru_cache(maxsize=1_024)
+def _rate(yearly: str, every_months: int) -> Fraction:
+    """Return the rate of one period."""
+    return Fraction(yearly) * every_months / 12
 
 
 @lru_cache(maxsize=1_024)

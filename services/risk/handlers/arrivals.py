@@ -106,10 +106,10 @@ def decode_batch(records: Iterable[Record]) -> Arrivals:
             unknown += 1
             continue
         message = decode(record.value)
-        if isinstance(message, Folded):
-            arrived.append(_arrival(record, envelope, message))
-        elif isinstance(message, intake.BookOpened | intake.BookDayClosed):
+        if isinstance(message, intake.BookOpened | intake.BookDayClosed):
             controls.append(Control(envelope, message, record.offset))
+        elif isinstance(message, Folded):
+            arrived.append(_arrival(record, envelope, message))
     return Arrivals(arrived, controls, unknown)
 
 

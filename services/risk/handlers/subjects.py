@@ -186,7 +186,8 @@ def _advance(engine: Engine[F, S], subject: _Subject, state: S, terms: BookTerms
         outcome.take_change(terms, after.segments, engine.currency_of(after), change, why)
         if anomalies:
             outcome.anomalies.extend(_anomaly_rows(subject, anomalies, {}))
-    outcome.cures.extend(_found(subject, cures, 0, why[2]))
+    if cures:
+        outcome.cures.extend(_found(subject, cures, 0, why[2]))
     return state
 
 
@@ -264,10 +265,14 @@ async def _moves(tx: Tx, clients: Clients, wanted: Sequence[ClientKey]) -> dict[
 
 def _why(subject: _Subject, moved: Moved | None) -> Why:
     """Return what changed a subject's figures: the last known of its facts, or that its client moved."""
-    known = [(one.known_at_us, one.envelope.traceparent) for one in subject.arrived]
-    if moved is not None:
-        known.append((moved.known_at_us, moved.traceparent))
-    known_at_us, traceparent = max(known)
+    if len(subject.arrived) == 1 and moved is None:
+        # Most subjects of a batch have one fact.
+        known_at_us, traceparent = subject.arrived[0].known_at_us, subject.arrived[0].envelope.traceparent
+    else:
+        known = [(one.known_at_us, one.envelope.traceparent) for one in subject.arrived]
+        if moved is not None:
+            known.append((moved.known_at_us, moved.traceparent))
+        known_at_us, traceparent = max(known)
     return known_at_us, _cause(subject), traceparent
 
 

@@ -50,8 +50,11 @@ def loan_facts(told: Sequence[Told], currency: str = "") -> list[LoanFact]:
 
     `currency` is the loan's when its beginning is not among `told`.
     """
-    known = {one.event_id: one for one in told}
-    loan = _Loan(known, _currency(told, known) or currency)
+    if not currency or any(one.type in _CHANGING_CURRENCY for one in told):
+        known = {one.event_id: one for one in told}
+        loan = _Loan(known, _currency(told, known) or currency)
+    else:
+        loan = _Loan({}, currency)
     return [_loan_fact(one, loan, 0) for one in told if one.type == _CORRECTED or one.type in _LOAN_FIELDS]
 
 
@@ -210,6 +213,7 @@ _LOAN_FIELDS: dict[str, tuple[LoanKind, _Fields]] = {
     facts.LoanLeftBook.type: (LoanKind.LEFT_BOOK, _nothing),
 }
 _STARTS = (facts.LoanDisbursed.type, facts.LoanTakenOn.type)
+_CHANGING_CURRENCY = frozenset((*_STARTS, _CORRECTED))
 
 _CLIENT_KINDS = {
     facts.ClientRegistered.type: ClientKind.REGISTERED,
