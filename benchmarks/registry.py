@@ -21,6 +21,7 @@ BENCHMARKS = {
     "b8": "benchmarks.close",
     "b9": "benchmarks.large",
     "b10": "benchmarks.large",
+    "b11": "benchmarks.refold",
 }
 """What `make bench` runs, in this order; two names may share a module whose run gives the figures of both."""
 
