@@ -87,9 +87,9 @@ def measure(size: int | None = None, rounds: int | None = None) -> list[Measured
     """Return the figure for a loan of so many facts; the best of the rounds."""
     count, figures = size or 120, []
     for _ in range(rounds or 3):
-        slow = slowness()
+        slow = slowness(time.thread_time)
         took_ms = asyncio.run(refold_ms(count))
-        slow = (slow + slowness()) / 2
+        slow = (slow + slowness(time.thread_time)) / 2
         figures.append((took_ms / slow, took_ms))
     figure, raw = min(figures)
     return [
