@@ -79,8 +79,8 @@ def _live(
             add(total, advanced.cells)
             state = advanced.state
         else:
-            before, after = fold_both(ledger, [*ledger, each], moves, terms)
-            add(total, before.cells, -1)
+            was, after = fold_both(ledger, [*ledger, each], moves, terms)
+            add(total, was.cells, -1)
             add(total, after.cells)
             alone = fold([*ledger, each], moves, terms)
             assert (after.state, after.anomalies, after.cures) == (alone.state, alone.anomalies, alone.cures)
