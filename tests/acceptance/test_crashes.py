@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -21,6 +21,7 @@ import pytest
 from shared.crashpoint import EXIT_STATUS, POINTS
 from shared.log.port import Outgoing
 from shared.log.sqlite import open_sqlite_log
+from tests.acceptance.test_crashed_starts import ON_FILES
 from tests.support import rounds
 from tests.support.processes import Process, System, embedded_system
 from tocsin.demo.sinks import HookSink, MailSink, listening
@@ -57,8 +58,7 @@ OWN = {
     ),
     "feedback": ("request.before_commit", "request.after_commit", "invite.before_commit", "invite.after_commit"),
 }
-AT_START = ("migrate.after_revision", "migrate.after_commit")
-CONSUMED = {"intake": "tocsin.facts", "risk": "tocsin.intake", "notify": "tocsin.risk", "feedback": "tocsin.intake"}
+CONSUMED = {"risk": "tocsin.intake", "notify": "tocsin.risk", "feedback": "tocsin.intake"}
 TELLINGS_MAX = 3
 RANDOM_KILLS = 4
 
@@ -71,7 +71,6 @@ class Lives:
         self.process: Process = system.processes["tocsin"]
         self.round = 0
         self.strangers = 0
-        self.junk: dict[str, int] = dict.fromkeys(SERVICES, 0)
 
     def tell(self) -> None:
         """Tell the next round; a round that a crash cuts off is told again by the next call."""
@@ -126,20 +125,19 @@ class Lives:
 
     def poison(self, service: str) -> None:
         """Put a record onto the log that a service cannot digest."""
-        self.junk[service] += 1
-        topic = CONSUMED[service]
         kind = {"risk": b"tocsin.repayment.received.v1", "notify": b"tocsin.alert.revised.v1"}
         headers = (("ce_specversion", b"1.0"), ("ce_type", kind.get(service, b"tocsin.book.day_closed.v1")))
-        self.put_on_log(topic, headers, b"no JSON")
+        self.put_on_log(CONSUMED[service], headers, b"no JSON")
 
     def ledgers(self) -> dict[str, list[str]]:
         """Return the event ids of the facts in the ledgers of intake and risk, each as often as it is there."""
-        found = {}
-        for service in ("intake", "risk"):
-            with sqlite3.connect(self.folder / "data" / f"{service}.db") as database:
-                rows = database.execute("SELECT event_id FROM ledger WHERE type NOT LIKE 'tocsin.survey.%'").fetchall()
-            found[service] = sorted(event_id for (event_id,) in rows)
-        return found
+        facts = "SELECT event_id FROM ledger WHERE type NOT LIKE 'tocsin.survey.%' ORDER BY event_id"
+        return {service: self.texts(service, facts) for service in ("intake", "risk")}
+
+    def texts(self, service: str, query: str) -> list[str]:
+        """Return the one column of a query in a service's file."""
+        with closing(sqlite3.connect(self.folder / "data" / f"{service}.db")) as database:
+            return [text for (text,) in database.execute(query).fetchall()]
 
 
 @contextmanager
@@ -160,7 +158,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_every_place_is_killed_at() -> None:
-    assert {*EVERYWHERE, *BURYING, *AT_START, *(point for points in OWN.values() for point in points)} == POINTS
+    own = {point for points in OWN.values() for point in points}
+    at_start = {point.partition("@")[0] for point, _ in ON_FILES}
+    assert {*EVERYWHERE, *BURYING, *own, *at_start} == POINTS
 
 
 def test_the_story_has_something_for_every_service(undisturbed: str) -> None:
@@ -189,6 +189,8 @@ def test_a_crash_at_any_place_changes_nothing(tmp_path: Path, undisturbed: str, 
         ledgers = lives.ledgers()
         assert ledgers["intake"] == ledgers["risk"]
         assert len(set(ledgers["intake"])) == len(ledgers["intake"])
+        if service in CONSUMED:
+            assert len(lives.texts(service, "SELECT error FROM dead_letter")) == len(BURYING)
 
 
 def test_sigterm_drains_in_under_ten_seconds_and_work_goes_on_where_it_was(tmp_path: Path, undisturbed: str) -> None:

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -199,9 +200,8 @@ def run(folder: Path, facts: int, kills: int, seed: int) -> Ending:
         system.settle(BOOK, _SETTLE_S)
         took_s = monotonic() - began
         told = _ending(system)
-    with sqlite3.connect(folder / "data" / "risk.db") as database:
+    with closing(sqlite3.connect(folder / "data" / "risk.db")) as database:
         [(count, distinct)] = database.execute("SELECT count(*), count(DISTINCT event_id) FROM ledger").fetchall()
-    database.close()
     text = json.dumps(told, sort_keys=True).encode()
     return Ending(hashlib.sha256(text).hexdigest(), told, count, distinct, took_s)
 
