@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from operator import itemgetter
+from operator import eq, itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Boolean, Dialect, Float, Integer, LargeBinary, Select, Table, Text, bindparam, select
@@ -138,10 +138,12 @@ def _extreme(shape: Shape, postgres_name: str, sqlite_name: str, old: str, new: 
 
 def sorted_by_key(shape: Shape, rows: Bound, key: Sequence[str]) -> Bound:
     """Return rows in the order of their key, so that writers take row locks in one order; ValueError for a repeat."""
-    by_key = first_by_key(shape, rows, key)
-    if len(by_key) != len(rows):
+    pick = itemgetter(*shape.indexes(key))
+    ordered = sorted(rows, key=pick)
+    keys = list(map(pick, ordered))
+    if any(map(eq, keys, keys[1:])):
         raise ValueError(f"a key occurs twice in rows for {shape.table}")
-    return [by_key[values] for values in sorted(by_key)]
+    return ordered
 
 
 def first_by_key(shape: Shape, rows: Bound, key: Sequence[str]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
