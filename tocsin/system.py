@@ -1,5 +1,6 @@
 """The whole system in one process on files: what `tocsin serve` runs. Also the explicit set-up of a distributed one."""
 
+import importlib
 import os
 import secrets
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,8 @@ import services.risk.app
 import services.risk.settings
 from shared.clock import SystemClock
 from shared.db import migrate
+from shared.db.house import HouseTables
+from shared.db.installation import OtherInstallation, leave
 from shared.db.postgres import open_postgres
 from shared.log.kafka import open_kafka_log
 from shared.log.sqlite import LogInUse
@@ -32,8 +35,8 @@ from shared.security.private_file import replace_private
 from shared.security.rights import RIGHTS
 
 __all__ = [
-    "FolderInUse", "SettingsWrong", "compose", "create_topics", "migrate_database", "run_embedded", "run_version",
-    "start_telemetry",
+    "FolderInUse", "OtherInstallation", "SettingsWrong", "compose", "create_topics", "leave_log", "migrate_database",
+    "run_embedded", "run_version", "start_telemetry",
 ]  # fmt: skip
 
 SERVICES = {
@@ -142,6 +145,17 @@ async def migrate_database(service: str, database_url: str) -> None:
     database = open_postgres(database_url, 2)
     try:
         await migrate.upgrade(database, f"services.{service}")
+    finally:
+        await database.close()
+
+
+async def leave_log(service: str, database_url: str) -> None:
+    """Let one service's PostgreSQL database belong to the log that it is run with next."""
+    database = open_postgres(database_url, 2)
+    try:
+        house: HouseTables = importlib.import_module(f"services.{service}.store.tables").HOUSE
+        async with database.transaction() as tx:
+            await leave(tx, house)
     finally:
         await database.close()
 

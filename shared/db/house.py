@@ -9,12 +9,13 @@ from shared.db.columns import Moment, sequence_type
 
 @dataclass(frozen=True)
 class HouseTables:
-    """Outbox, positions, fixed numbers of partitions, idempotency keys."""
+    """Outbox, positions, fixed numbers of partitions, idempotency keys, the log that all this belongs to."""
 
     outbox: Table
     position: Table
     lanes: Table
     idempotency: Table
+    installation: Table
 
 
 def house_tables(metadata: MetaData) -> HouseTables:
@@ -68,5 +69,12 @@ def house_tables(metadata: MetaData) -> HouseTables:
             Column("created_at", Moment, nullable=False),
             PrimaryKeyConstraint("key", "route", name="idempotency_pk"),
             Index("idempotency_age", "created_at"),
+        ),
+        installation=Table(
+            "installation",
+            metadata,
+            Column("service", Text, nullable=False),
+            Column("log", Text, nullable=False),
+            PrimaryKeyConstraint("service", name="installation_pk"),
         ),
     )

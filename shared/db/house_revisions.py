@@ -72,6 +72,16 @@ def create_dead_letters(op: Operations) -> None:
     op.create_index("dead_letter_at", "dead_letter", ["at", "id"])
 
 
+def create_installation(op: Operations) -> None:
+    """Create the table that says to which service and log a database belongs."""
+    op.create_table(
+        "installation",
+        Column("service", Text, nullable=False),
+        Column("log", Text, nullable=False),
+        PrimaryKeyConstraint("service", name="installation_pk"),
+    )
+
+
 def settle_dead_letters(op: Operations) -> None:
     """Add to dead letters their record's key, and what became of them."""
     for name in ("key", "settled_by", "comment"):

@@ -153,6 +153,12 @@ class KafkaLog:
         async with self._asking():
             return (await self._named()).get(topic, 0)
 
+    async def identity(self) -> str:
+        """Return the id that the cluster gave itself when it was made."""
+        async with self._asking():
+            described = await (await self._open_admin()).describe_cluster()
+        return f"kafka {described['cluster_id']}"
+
     async def end_offsets(self, topic: str) -> dict[int, int]:
         """Return the next offset of each partition."""
         count = await self.partitions(topic)

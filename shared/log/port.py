@@ -125,6 +125,9 @@ class EventLog(Protocol):
     async def partitions(self, topic: str) -> int:
         """Return the number of partitions; 0 when the topic does not exist; LogUnavailable when nobody answers."""
 
+    async def identity(self) -> str:
+        """Return what tells this log from every other, for as long as it lives; LogUnavailable when nobody answers."""
+
     async def end_offsets(self, topic: str) -> dict[int, int]:
         """Return the next offset of each partition."""
 

@@ -76,6 +76,11 @@ class SqliteLog:
         self._check_open()
         return len(self.partitions_of([topic]))
 
+    async def identity(self) -> str:
+        """Return the id that the file was given when it was made."""
+        self._check_open()
+        return f"file {self._store.identity}"
+
     async def end_offsets(self, topic: str) -> dict[int, int]:
         """Return the next offset of each partition."""
         self._check_open()

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from shared.kernel.ids import new_id
 from shared.log.port import Headers, LogUnavailable, Outgoing, Partition, Record
 
 DURABLE = ("journal_mode = WAL", "synchronous = FULL")
@@ -34,6 +35,7 @@ _SCHEMA = (
     # Where the last record of each key of a compacted topic is: what a later one of that key takes away.
     "CREATE TABLE IF NOT EXISTS latest (lane INTEGER, key BLOB, place INTEGER NOT NULL, PRIMARY KEY (lane, key))"
     " WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL)",
 )
 _encode_headers = msgspec.msgpack.Encoder().encode
 _decode_headers = msgspec.msgpack.Decoder(Headers).decode
@@ -79,6 +81,7 @@ class Store:
         self._writing.execute("PRAGMA secure_delete = ON")
         for statement in _SCHEMA:
             self._writing.execute(statement)
+        self.identity = self._identify()
         self._reading = self._writing
         if path is not None:
             # SQLite before 3.51.3 can lose commits when two connections write or checkpoint at once (its WAL-reset
@@ -90,6 +93,14 @@ class Store:
         self._compacted: set[str] = set()
         self._next: Ends = {}
         self.load()
+
+    def _identify(self) -> str:
+        """Return the id of this log; one that has none yet is given one."""
+        found = self._writing.execute("SELECT id FROM identity").fetchone()
+        if found is None:
+            found = (new_id(),)
+            self._writing.execute("INSERT INTO identity VALUES (?)", found)
+        return str(found[0])
 
     def load(self) -> Ends:
         """Read the next offsets of all partitions from the tables."""

@@ -9,12 +9,14 @@ import contextlib
 import gc
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 
 import uvicorn
+from sqlalchemy.exc import DBAPIError
 
 from shared.db import migrate
+from shared.db.installation import OtherInstallation, belong
 from shared.db.port import DatabaseUnavailable
 from shared.log.port import LogUnavailable
 from shared.runtime import metrics
@@ -29,6 +31,7 @@ from shared.telemetry import logger, within
 
 _MEASURE_EVERY_S = 2.0
 _ASK_EVERY_S = 10.0
+_LOOK_AGAIN_S = 0.2
 _DRAIN_S = 8.0
 _log = logger("lifecycle")
 
@@ -60,7 +63,31 @@ async def run(
     started: Callable[[], Awaitable[None]] | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
-    """Run until SIGTERM, SIGINT or `stop`; `started` is awaited once the port answers."""
+    """Run until SIGTERM, SIGINT or `stop`; `started` is awaited once the port answers.
+
+    OtherInstallation when a database belongs to another service or log.
+    """
+    try:
+        await _run(services, platform, keys, (host, port), version, started, stop)
+    except BaseExceptionGroup as group:
+        found: BaseException | None = group.subgroup(OtherInstallation)
+        while isinstance(found, BaseExceptionGroup):
+            found = found.exceptions[0]
+        if found is None:
+            raise
+        raise found from None
+
+
+async def _run(
+    services: Sequence[Service],
+    platform: Platform,
+    keys: KeyRing,
+    place: tuple[str, int],
+    version: str,
+    started: Callable[[], Awaitable[None]] | None,
+    stop: asyncio.Event | None,
+) -> None:
+    host, port = place
     stop = stop or asyncio.Event()
     health = Health()
     metrics.BUILD_INFO.labels(version).set(1)
@@ -89,11 +116,33 @@ async def run(
         for service in services:
             with within(service.name):
                 loops = _loops(service, consumers.get(service.name), platform, health)
-                work += [tasks.create_task(loop(stop), name=f"{service.name} {name}") for name, loop in loops.items()]
+                work.append(tasks.create_task(_run_loops(service, platform, loops, stop), name=service.name))
         serving = tasks.create_task(server.serve())
         await _first(stop, serving)
         await _drain(server, serving, work, stop)
     _log.info("stopped")
+
+
+async def _run_loops(
+    service: Service,
+    platform: Platform,
+    loops: Mapping[str, Callable[[asyncio.Event], Coroutine[Any, Any, None]]],
+    stop: asyncio.Event,
+) -> None:
+    """Run a service's loops once its database is known to belong to this log; OtherInstallation when it does not."""
+    while not stop.is_set():
+        try:
+            log = await platform.log.identity()
+            async with service.database.transaction() as tx:
+                await belong(tx, service.house, service.name, log)
+            break
+        except (DatabaseUnavailable, LogUnavailable, DBAPIError) as error:
+            # Not there yet, or not migrated yet: `/readyz` says so by itself.
+            _log.info("service_waits", service=service.name, reason=type(error).__name__)
+            await rest(stop, _LOOK_AGAIN_S)
+    async with asyncio.TaskGroup() as tasks:
+        for name, loop in loops.items():
+            tasks.create_task(loop(stop), name=f"{service.name} {name}")
 
 
 def _loops(

@@ -8,6 +8,7 @@ from typing import TypeVar
 import uvloop
 from pydantic_settings import BaseSettings
 
+from shared.db.installation import OtherInstallation
 from shared.db.port import Database
 from shared.runtime import lifecycle
 from shared.runtime.platform import distributed
@@ -20,12 +21,13 @@ SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 def main(kind: type[SettingsT], build: Callable[[SettingsT, Platform, Database], Service]) -> None:
-    """Run one service on PostgreSQL and Apache Kafka until SIGTERM; wrong settings end the process with status 2."""
+    """Run one service on PostgreSQL and Apache Kafka until SIGTERM; wrong settings, and a database of another
+    system, end the process with status 2."""
     try:
         process, settings = read_settings(ProcessSettings, kind)
         process.start(version("tocsin"))
         uvloop.run(_run(process, settings, build))
-    except SettingsWrong as error:
+    except (SettingsWrong, OtherInstallation) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
     finally:

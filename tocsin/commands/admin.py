@@ -45,6 +45,23 @@ def _url_of(service: str) -> str:
     return f"TOCSIN_{service.upper()}_DATABASE_URL"
 
 
+@app.command("leave-log")
+def leave_log(
+    service: Annotated[str, typer.Argument(help="intake, risk, notify or feedback.")],
+    database_url: Annotated[
+        str, typer.Option("--database-url", envvar="TOCSIN_DATABASE_URL", help="PostgreSQL database of the service.")
+    ],
+) -> None:
+    """After a restore onto a new Kafka: let the database of a service belong to the log that it is run with next."""
+    from tocsin.system import SERVICES
+    from tocsin.system import leave_log as leave  # imports every service
+
+    if service not in SERVICES:
+        raise typer.BadParameter(f"there are: {', '.join(SERVICES)}", param_hint="SERVICE")
+    asyncio.run(leave(service, database_url))
+    out().print(f"{service}: the database takes the log that the service is started with next")
+
+
 @app.command("topics")
 def topics(
     kafka: Annotated[str, typer.Option("--kafka", envvar="TOCSIN_KAFKA", help="Bootstrap servers of Apache Kafka.")],

@@ -32,6 +32,7 @@ def serve(
     """
     from tocsin.system import (
         FolderInUse,
+        OtherInstallation,
         SettingsWrong,
         run_embedded,
         start_telemetry,
@@ -45,7 +46,7 @@ def serve(
     try:
         start_telemetry(log_level)
         uvloop.run(run_embedded(data, port, host, started))
-    except (FolderInUse, SettingsWrong) as error:
+    except (FolderInUse, OtherInstallation, SettingsWrong) as error:
         err().print(escape(str(error)), style="red")
         raise typer.Exit(1) from None
     finally:

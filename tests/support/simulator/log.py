@@ -127,6 +127,10 @@ class SimulatedLog:
         await self._process.step("partitions", LogUnavailable)
         return sum(one.topic == topic for one in self.server.lanes)
 
+    async def identity(self) -> str:
+        """What tells this log from others."""
+        return "simulated"
+
     async def end_offsets(self, topic: str) -> dict[int, int]:
         """Return the next offset of each partition."""
         await self._process.step("end offsets", LogUnavailable)
