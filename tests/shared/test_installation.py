@@ -10,6 +10,7 @@ from shared.clock import SystemClock
 from shared.db import migrate
 from shared.db.installation import OtherInstallation, belong, leave
 from shared.db.port import Tx
+from shared.log.kafka import open_kafka_log
 from shared.log.port import Outgoing, Record
 from shared.log.sqlite import open_sqlite_log
 from shared.runtime import lifecycle
@@ -55,6 +56,15 @@ async def test_a_log_keeps_its_identity_and_has_it_alone(tmp_path: Path) -> None
     assert await again.identity() == identity != await other.identity()
     await again.close()
     await other.close()
+
+
+@pytest.mark.servers
+async def test_a_cluster_says_who_it_is(kafka_server: str) -> None:
+    log, again = open_kafka_log(kafka_server), open_kafka_log(kafka_server)
+    assert len(await log.identity()) > len("kafka ")
+    assert await log.identity() == await again.identity()
+    await log.close()
+    await again.close()
 
 
 async def test_a_process_on_the_database_of_another_system_ends_before_it_reads(

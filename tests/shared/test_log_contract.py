@@ -115,11 +115,6 @@ class TestTopics:
         assert await log.partitions(name) == 0
         assert await log.end_offsets(name) == {}
 
-    async def test_it_says_who_it_is_and_stays_that(self, log: EventLog) -> None:
-        identity = await log.identity()
-        assert len(identity) > 20
-        assert await log.identity() == identity
-
     async def test_creating_a_topic_again_changes_nothing(self, log: EventLog, topic: str) -> None:
         await fill(log, topic, 0, range(3))
         other = fresh_topic("other")
