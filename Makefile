@@ -59,7 +59,7 @@ simulate: $(INSTALLED) ## Disturb SEEDS simulated systems, numbered on from FROM
 fuzz: export FACTS ?= 100000
 fuzz: export SEED ?= 1
 fuzz: $(INSTALLED) ## Send FACTS hostile facts by every edge, from SEED on: none may be lost or stop the others
-	@$(BIN)/pytest -q -n 2 --dist load --show-capture=no tests/fuzz/test_facts.py
+	@$(BIN)/pytest -q -n 2 --dist load --show-capture=no tests/fuzz
 
 chaos: $(INSTALLED) ## Disturb the real system as SEED decides, WHERE=servers or embedded, for SECONDS=60: nothing lost or doubled
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(WHERE),--where $(WHERE)) $(if $(SECONDS),--seconds $(SECONDS))

@@ -112,10 +112,11 @@ def _spoil(dice: random.Random, event: dict[str, Any]) -> None:
 
 def _put(dice: random.Random, holder: dict[str, Any]) -> None:
     name = dice.choice(sorted(holder) or ["x"])
-    holder[name] = _value(dice, name)
+    holder[name] = odd_value(dice, name)
 
 
-def _value(dice: random.Random, name: str) -> Any:
+def odd_value(dice: random.Random, name: str) -> Any:
+    """Return a value that is odd for a field of this name, or for any."""
     fitting = _BY_NAME.get(name)
     if fitting is not None and dice.random() < 0.8:
         return dice.choice(fitting)
@@ -129,7 +130,7 @@ def _drop(dice: random.Random, holder: dict[str, Any]) -> None:
 
 def _add(dice: random.Random, holder: dict[str, Any]) -> None:
     name = dice.choice((*_BY_NAME, "", "\x00", "id", "data", "__proto__", "a" * 5_000, "~/", "unknown"))
-    holder[name] = _value(dice, name)
+    holder[name] = odd_value(dice, name)
 
 
 def _again(dice: random.Random, holder: dict[str, Any]) -> None:
@@ -137,7 +138,7 @@ def _again(dice: random.Random, holder: dict[str, Any]) -> None:
     if not holder:
         return
     name = dice.choice(sorted(holder))
-    first, second = dice.sample([holder[name], _value(dice, name)], 2)
+    first, second = dice.sample([holder[name], odd_value(dice, name)], 2)
     holder[name] = Literal(f"{written(first)}, {json.dumps(name)}: {written(second)}")
 
 

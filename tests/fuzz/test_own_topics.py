@@ -2,7 +2,6 @@
 
 import os
 import random
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from shared.db.letters import DeadLetter
 from shared.log.port import Outgoing
 from tests.fuzz.own_topics import Build, Fed, hostile_record, valid_records
 from tests.support.compose import LINK_SECRETS
-from tests.support.postgres import create_database, drop_database
 
 MESSAGES_PER_SEED, VALID = 400, 24
 FIRST, SEEDS = int(os.environ.get("SEED", "1")), max(2, int(os.environ.get("FACTS", "0")) // 20_000)
@@ -32,17 +30,6 @@ SERVICES: dict[str, tuple[Build, MetaData]] = {
     "feedback": (lambda platform, database: services.feedback.app.build(
         FeedbackSettings(link_secrets=LINK_SECRETS), platform, database), services.feedback.app.METADATA),
 }  # fmt: skip
-
-
-@pytest.fixture(params=["memory", pytest.param("postgresql", marks=pytest.mark.servers)])
-async def dsn(request: pytest.FixtureRequest) -> AsyncIterator[str | None]:
-    """An empty database on each engine; None: in memory."""
-    if request.param == "memory":
-        yield None
-        return
-    created = await create_database(request.getfixturevalue("postgres_server"))
-    yield created
-    await drop_database(created)
 
 
 async def fed(

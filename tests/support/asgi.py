@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import httpx
 from fastapi import FastAPI
@@ -25,7 +26,7 @@ async def ask(app: FastAPI, method: str, path: str, headers: Sequence[tuple[byte
     target, _, query = path.partition("?")
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-        "path": target, "raw_path": target.encode(), "query_string": query.encode(), "root_path": "",
+        "path": unquote(target), "raw_path": target.encode(), "query_string": query.encode(), "root_path": "",
         "headers": headers, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
     }  # fmt: skip
     parts = [body[: len(body) // 2], body[len(body) // 2 :]]
