@@ -1,6 +1,7 @@
 """The fold against the slow truth of the page, and the live path against the fold (D4), on lives that contradict."""
 
 import msgspec
+import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
@@ -9,7 +10,7 @@ from services.risk.domain.cells import Cells, add
 from services.risk.domain.loan import LoanState, SegmentMove, advance, continues, fold, fold_both, view
 from services.risk.domain.loan_facts import LoanFact, LoanKind
 from tests.risk import oracle
-from tests.risk.loans import FIRST, MOVES, books, day, fact, late_lives, lives, monthly
+from tests.risk.loans import FIRST, MOVES, book, books, day, fact, late_lives, lives, monthly
 
 UNTIL = FIRST + 700
 JUDGED_WITHIN = 45
@@ -89,6 +90,31 @@ def _live(
         if state is not None:
             state = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=LoanState)
     return state, total
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        fact(
+            "corrected",
+            "2020-03-03",
+            target="repaid-2020-02-01",
+            replacement=fact("repaid", "2020-02-01", amount_minor=5_000),
+        ),
+        fact("reversed", "2020-03-03", target="repaid-2020-02-01", amount_minor=4_000),
+        fact("repaid", "2020-01-20", amount_minor=10_000),
+    ],
+    ids=lambda late: str(late.kind),
+)
+def test_what_both_folds_share_ends_where_a_fact_reads_differently(late: LoanFact) -> None:
+    start = fact("disbursed", "2020-01-01", amount_minor=120_000, schedule=monthly("2020-02-01", 12, 10_000))
+    paid = [fact("repaid", on, amount_minor=10_000) for on in ("2020-02-01", "2020-03-01")]
+    ledger = [start, *paid]
+    was, after = fold_both(ledger, [*ledger, late], [], book())
+    difference, expected = dict(after.cells), dict(fold([*ledger, late], [], book()).cells)
+    add(difference, was.cells, -1)
+    add(expected, fold(ledger, [], book()).cells, -1)
+    assert difference == expected != {}
 
 
 @settings(max_examples=60, deadline=None)
