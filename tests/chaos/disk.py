@@ -2,6 +2,7 @@
 
 import contextlib
 import resource
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Protocol
@@ -49,7 +50,11 @@ class SmallFileSystem:
         self._filler.unlink(missing_ok=True)
 
     def close(self) -> None:
+        # What lies on it is wanted when something was violated.
+        kept = shutil.copytree(self._folder, self._folder.with_name(f"{self._folder.name}.kept"))
         subprocess.run(["umount", self._folder], capture_output=True, timeout=_MOUNT_TIMEOUT_S, check=True)
+        self._folder.rmdir()
+        kept.rename(self._folder)
 
 
 class SizeLimit:

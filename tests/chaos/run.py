@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -11,7 +11,7 @@ import httpx
 from tests.chaos.book import OPENING, POLICY, Script, write_script
 from tests.chaos.calm import read_calm_ending, tell_calmly
 from tests.chaos.checker import judge
-from tests.chaos.ending import read_ending
+from tests.chaos.ending import Ending, read_ending
 from tests.chaos.faults import Nemesis, draw_for_files, draw_for_servers, supervised
 from tests.chaos.files import FileWorld
 from tests.chaos.history import History, asked_for, read_history
@@ -34,15 +34,17 @@ class Report(NamedTuple):
     where: Where
     operations: int
     faults: int
+    messages: int
+    unknown: int
+    """Messages that may have been sent, and are shown so."""
     violations: list[Violation]
     history: Path
 
     def closing_line(self) -> str:
         """Return the one line that tells it."""
         outcome = f"{len(self.violations)} VIOLATIONS" if self.violations else "all invariants hold"
-        return (
-            f"chaos seed={self.seed} where={self.where}: {self.operations} operations, {self.faults} faults: {outcome}"
-        )
+        done = f"{self.operations} operations, {self.faults} faults, {self.messages} messages, {self.unknown} unknown"
+        return f"chaos seed={self.seed} where={self.where}: {done}: {outcome}"
 
 
 async def run(seed: int, where: Where, seconds: float, folder: Path) -> Report:
@@ -82,10 +84,13 @@ async def run(seed: int, where: Where, seconds: float, folder: Path) -> Report:
         await world.stop_processes()
         history.close()
         violations = [*at_rest("work", left), *(Violation("nothing strange", one) for one in strange)]
-        violations += await _judged(world, script, history_path=folder / "history.jsonl", folder=folder)
+        ending = await read_ending(world.open, script.facts)
+        violations += await _judged(world, script, ending, read_history(history.path))
     finally:
         await world.close()
-    return Report(seed, where, history.operations, history.faults, violations, folder / "history.jsonl")
+    unknown = sum(message.state == "unknown" for message in ending.messages)
+    counts = (history.operations, history.faults, len(ending.messages), unknown)
+    return Report(seed, where, *counts, violations, history.path)
 
 
 def _open_book(world: World) -> None:
@@ -108,8 +113,8 @@ async def _read_back(load: Load, script: Script, history: History) -> list[str]:
     return wrong
 
 
-async def _judged(world: World, script: Script, history_path: Path, folder: Path) -> list[Violation]:
-    ending = await read_ending(world.open, script.facts)
+async def _judged(world: World, script: Script, ending: Ending, lines: Sequence[Mapping[str, Any]]) -> list[Violation]:
+    folder = world.folder
     there = {*ending.ledger, *ending.quarantine}
     told = [fact for name, fact in script.facts.items() if name in there]
     await asyncio.to_thread(tell_calmly, folder / "calm", told, script.closes)
@@ -117,7 +122,7 @@ async def _judged(world: World, script: Script, history_path: Path, folder: Path
     hooks, mails = world.hooks.hooks, world.mails.mails
     arrived = [*(hook.id for hook in hooks), *(mail.id.strip("<>").partition("@")[0] for mail in mails)]
     notices: dict[str, list[str]] = {hook.id: [_notice(one) for one in hook.body["data"]["notices"]] for hook in hooks}
-    return judge(read_history(history_path), ending, calm, arrived, notices)
+    return judge(lines, ending, calm, arrived, notices)
 
 
 def _notice(told: Mapping[str, Any]) -> str:
