@@ -95,13 +95,13 @@ def _act(world: World, acts: asyncio.TaskGroup) -> None:
     """Have somebody do something with an alert or a survey that there is."""
     dice, people = world.fate.dice, world.people
     choice = dice.random()
-    if choice < 0.3 and (told := world.databases["notify"].values("SELECT id FROM alert ORDER BY id")):
+    if choice < 0.3 and (told := world.databases["notify"].committed("SELECT id FROM alert ORDER BY id")):
         acts.create_task(world.insist("notify", people.acknowledge(dice.choice(told))))
-    elif choice < 0.6 and (known := world.databases["feedback"].values("SELECT id FROM alert ORDER BY id")):
+    elif choice < 0.6 and (known := world.databases["feedback"].committed("SELECT id FROM alert ORDER BY id")):
         act = people.judge if choice < 0.5 else people.remark
         acts.create_task(world.insist("feedback", act(dice.choice(known))))
     elif choice < 0.9:
-        asked = world.databases["feedback"].values("SELECT id FROM survey WHERE state = 'invited' ORDER BY id")
+        asked = world.databases["feedback"].committed("SELECT id FROM survey WHERE state = 'invited' ORDER BY id")
         if asked:
             acts.create_task(world.insist("feedback", people.answer(dice.choice(asked))))
 

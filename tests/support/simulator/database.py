@@ -64,6 +64,10 @@ class DatabaseServer:
         """Return the first column of what a query finds."""
         return [row[0] for row in self.rows(sql)]
 
+    def committed(self, sql: str) -> list[Any]:
+        """Return the first column of what a query finds; nothing while a session may be undone."""
+        return [] if self.session is not None else self.values(sql)
+
     def cut(self, process: Process) -> None:
         """Lose the connections to a process."""
         if self.session is not None and self.session.process is process:

@@ -1,5 +1,6 @@
 """The end of a world, read from its databases, and whether it is as it must be."""
 
+import traceback
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -52,7 +53,10 @@ def run(seed: int) -> End:
     # The undisturbed world first: all worlds of this process share their databases' connections.
     wanted = undisturbed(shape_of(seed))
     world = World(seed)
-    violations = simulate(_disturbed(world, wanted))
+    try:
+        violations = simulate(_disturbed(world, wanted))
+    except Exception as error:  # noqa: BLE001 - whatever broke: its seed is named, and the others go on
+        violations = [Violation("a world comes to its end", "".join(traceback.format_exception(error)))]
     return End(seed, violations, world.fate.trace, world.fate.counts)
 
 
@@ -188,7 +192,8 @@ def _requests(world: World) -> list[Violation]:
     acknowledged = dict(notify.rows("SELECT id, decision FROM alert_request WHERE kind = 'acknowledgement'"))
     judged = dict(feedback.rows("SELECT request, decision FROM verdict"))
     by_people = feedback.rows('SELECT alert, "by" FROM verdict')
-    seen = notify.rows("SELECT alert, \"by\" FROM alert_request WHERE kind = 'acknowledgement'")
+    # Of an alert that rang anew meanwhile, asking again is another request.
+    seen = notify.rows("SELECT DISTINCT alert, \"by\" FROM alert_request WHERE kind = 'acknowledgement'")
     # The same words on another day are another remark.
     days = feedback.rows("SELECT subject, \"by\", at / 86400000000 FROM remark WHERE kind = 'alert'")
     remarks = sorted({one[:2] for one in days})
