@@ -209,8 +209,10 @@ def test_an_absurd_forecast_is_listed_with_its_reason_and_dismissed(served: Serv
     assert "implausible_forecast" in served.run("quarantine", "list").out
     assert "2301-05-01" in served.run("quarantine", "show", item["item"]).out
     assert "would be quarantined" in served.run("quarantine", "preview", item["item"]).out
-    asked = served.run("quarantine", "retry", item["item"])
-    assert (asked.code, "Judge it again" in asked.out) == (1, True), "nobody said yes"
+    for typed in ("", "n\n"):
+        asked = served.run("quarantine", "retry", item["item"], typed=typed)
+        assert (asked.code, "Judge it again" in asked.out) == (1, True), "nobody said yes"
+    assert "quarantined" in served.run("quarantine", "retry", item["item"], typed="y\n").out
     assert "quarantined" in served.run("quarantine", "retry", item["item"], "--yes").out
     assert "dismissed" in served.run("quarantine", "dismiss", item["item"], "--comment", "a slip of the pen").out
     assert served.run("quarantine", "list", "--book", "projects", "--json").json() == []

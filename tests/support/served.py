@@ -39,14 +39,15 @@ class Front:
     def client(self) -> Client:
         return Client(find_system(None, None, self.data))
 
-    def run(self, *arguments: object) -> Ran:
-        """Run one command in this process."""
+    def run(self, *arguments: object, typed: str = "") -> Ran:
+        """Run one command in this process; `typed` is all that is said to it."""
         out, err = io.StringIO(), io.StringIO()
         code = 0
         environment = {"TOCSIN_DATA": str(self.data), "COLUMNS": "200"}
         with (
             mock.patch.dict(os.environ, environment),
             mock.patch.object(sys, "argv", ["tocsin", *(str(one) for one in arguments)]),
+            mock.patch.object(sys, "stdin", io.StringIO(typed)),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):
