@@ -30,7 +30,7 @@ BOOK = Table(
 FIRST = """
 import sqlalchemy as sa
 from alembic import op
-from shared.db.house_revisions import create_house
+from shared.db.house_revisions import create_house, create_installation
 
 revision = "0001"
 down_revision = None
@@ -38,6 +38,7 @@ down_revision = None
 
 def upgrade() -> None:
     create_house(op)
+    create_installation(op)
     op.create_table(
         "book",
         sa.Column("book", sa.Text(), nullable=False),
