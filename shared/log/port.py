@@ -83,7 +83,8 @@ class Reader(Protocol):
         """
 
     def seek(self, partition: Partition, offset: int) -> None:
-        """Read on from `offset`."""
+        """Read on from `offset`. What was read from elsewhere and is not delivered yet never is: of a compacted topic,
+        where gaps are as they should be, nobody could tell that something is missing."""
 
     def pause(self, partition: Partition) -> None:
         """Deliver nothing of this partition until `resume`."""

@@ -71,7 +71,7 @@ class DatabaseServer:
     def cut(self, process: Process) -> None:
         """Lose the connections to a process."""
         if self.session is not None and self.session.process is process:
-            self.session.end()
+            self.session.break_off()
         for name in [name for name, holder in self.claims.items() if holder is process]:
             del self.claims[name]
 
@@ -82,7 +82,7 @@ class Session(SqliteTx):
     def __init__(self, server: DatabaseServer, process: Process) -> None:
         """Begin; the turn is this session's already."""
         super().__init__(server.link, server.clock.now(), None)
-        self.process, self._server, self._open = process, server, True
+        self.process, self._server, self._open, self._broken = process, server, True, False
         server.link.begin()
         server.session = self
 
@@ -99,8 +99,17 @@ class Session(SqliteTx):
         self._check()
 
     def _check(self) -> None:
-        if not self._open:
+        if self._broken:
             raise DatabaseUnavailable("the server broke the connection off")
+
+    def _open_link(self) -> Link:
+        self._check()
+        return super()._open_link()
+
+    def break_off(self) -> None:
+        """End it as the server does; whatever is asked of it then fails as a lost connection."""
+        self._broken = True
+        self.end()
 
     def commit(self) -> list[Wake]:
         """Make it durable; DatabaseUnavailable when the server has given the session up."""
