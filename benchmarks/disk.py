@@ -5,7 +5,6 @@ evaluated: the files after their write-ahead logs were folded in, the databases 
 """
 
 import asyncio
-import itertools
 import sqlite3
 import tempfile
 from collections.abc import Iterable
@@ -39,13 +38,8 @@ def fill(system: System) -> int:
 
 
 def _send(system: System, facts: Iterable[dict[str, Any]]) -> int:
-    sent = 0
-    each = iter(facts)
-    while chunk := list(itertools.islice(each, 2_000)):
-        outcomes = {item["outcome"] for item in system.send_facts(chunk)}
-        assert outcomes == {"accepted"}, outcomes
-        sent += len(chunk)
-    return sent
+    with synthetic.sender(system) as client:
+        return sum(synthetic.send(client, body) for body in synthetic.requests_of(facts))
 
 
 def embedded() -> tuple[int, Sizes]:

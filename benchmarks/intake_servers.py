@@ -7,7 +7,6 @@ answers for no item.
 """
 
 import asyncio
-import gc
 import hashlib
 import sqlite3
 import sys
@@ -26,6 +25,7 @@ from shared.db.sqlite import open_sqlite
 from shared.log.sqlite import open_sqlite_log
 from shared.runtime.health import Health
 from shared.runtime.http import make_app
+from shared.runtime.lifecycle import tune_garbage_collection
 from shared.runtime.service import Platform
 from shared.security.keys import KeyRing
 from shared.security.rights import RIGHTS
@@ -123,8 +123,7 @@ def _rows(lines: list[bytes]) -> Rows:
 
 
 async def _serve(app: FastAPI, port: int) -> None:
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 1000)
+    tune_garbage_collection()
     await uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off")).serve()
 
 

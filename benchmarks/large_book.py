@@ -8,7 +8,6 @@ are not copied: nothing here reads figures.
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +38,9 @@ def make(folder: Path, loans: int) -> None:
     """Make `folder/data` with so many loans, rounded to a multiple of what is taken."""
     with embedded_system(folder) as system:
         assert system.post("/intake/v1/books", synthetic.open_book(branches=False)).status_code == 201
-        facts = synthetic.clients_and_loans(TAKEN, INSTALMENTS)
-        while chunk := list(islice(facts, 1_000)):
-            assert all(item["outcome"] == "accepted" for item in system.send_facts(chunk))
+        with synthetic.sender(system) as client:
+            for body in synthetic.requests_of(synthetic.clients_and_loans(TAKEN, INSTALMENTS)):
+                synthetic.send(client, body)
         system.settle(synthetic.BOOK)
     copies = loans // TAKEN - 1
     if copies < 1:

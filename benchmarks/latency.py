@@ -25,7 +25,6 @@ from benchmarks.kafka.servers import Servers
 from benchmarks.limits import bare_commit_ms
 from benchmarks.measure import Measured, slowness
 from benchmarks.processor import family_cpu_s
-from benchmarks.throughput import _chunks, _lines, _send
 from tests.support.distributed import distributed_system
 from tests.support.processes import System, embedded_system
 
@@ -124,10 +123,9 @@ def _prepare(system: System, rate: _Rate) -> None:
         "POST", "/risk/v1/policies", content=_POLICY.encode(), headers={"Content-Type": "text/yaml"}
     )
     assert answer.status_code == 201, answer.text
-    headers = {"Authorization": f"Bearer {system.key}", "Content-Type": "application/x-ndjson"}
-    with httpx.Client(base_url=system.url_of("/intake/v1"), headers=headers, timeout=60) as client:
-        for chunk in _chunks(synthetic.clients_and_loans(rate.facts)):
-            _send(client, _lines(chunk))
+    with synthetic.sender(system) as client:
+        for body in synthetic.requests_of(synthetic.clients_and_loans(rate.facts)):
+            synthetic.send(client, body)
     day = "2024-01-31"
     system.post(f"/intake/v1/books/{synthetic.BOOK}/closes", {"day": day, "known_at": f"{day}T23:00:00Z"})
     system.settle(synthetic.BOOK)

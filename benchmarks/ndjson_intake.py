@@ -4,16 +4,12 @@ Both servers get the same bodies in turns of one body each, so that whatever els
 """
 
 import contextlib
-import itertools
-import json
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -22,7 +18,7 @@ from benchmarks.measure import Measured
 from benchmarks.processor import cpu_s
 from tests.support.processes import eventually, free_port
 
-LOANS, MONTHS, BATCH = 2_000, 12, 2_000
+LOANS, MONTHS = 2_000, 12
 
 
 class _Server:
@@ -47,9 +43,7 @@ class _Server:
     def send(self, body: bytes, timed: bool) -> None:
         """Send one body, and count it if it is timed."""
         spent_s, began = cpu_s(self.process.pid), time.perf_counter()
-        answer = self.client.post("/facts", content=body)
-        facts = body.count(b"\n")
-        assert answer.json()["accepted"] == facts, answer.text[:500]
+        facts = synthetic.send(self.client, body)
         if timed:
             self.facts += facts
             self.wall_s += time.perf_counter() - began
@@ -65,8 +59,8 @@ class _Server:
 def measure(size: int | None, _rounds: int | None) -> list[Measured]:
     """Run once, with `size` loans; return facts per second of processor as a share of the bare server's."""
     loans = size or LOANS
-    beginnings = list(_bodies(synthetic.clients_and_loans(loans)))
-    bodies = [body for month in range(MONTHS) for body in _bodies(synthetic.repayments(loans, month))]
+    beginnings = list(synthetic.requests_of(synthetic.clients_and_loans(loans)))
+    bodies = [body for month in range(MONTHS) for body in synthetic.requests_of(synthetic.repayments(loans, month))]
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as ending:
         servers = [_Server(kind, Path(folder)) for kind in ("intake", "bare")]
         for server in servers:
@@ -100,8 +94,3 @@ def measure(size: int | None, _rounds: int | None) -> list[Measured]:
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _bodies(facts: Iterator[dict[str, Any]]) -> Iterator[bytes]:
-    while chunk := list(itertools.islice(facts, BATCH)):
-        yield b"".join(json.dumps(fact).encode() + b"\n" for fact in chunk)

@@ -8,7 +8,6 @@ the server here does not wait for the disk.
 
 import asyncio
 import contextlib
-import gc
 import sys
 import tempfile
 import time
@@ -29,6 +28,7 @@ from shared.events.base import Topic
 from shared.log.port import Partition, Record
 from shared.log.sqlite import open_sqlite_log
 from shared.runtime.health import Health
+from shared.runtime.lifecycle import tune_garbage_collection
 from shared.runtime.partition import PartitionLoop
 from shared.runtime.service import Limits, Platform, Service
 from tests.support.postgres import PostgresServer, create_database, find_programs
@@ -62,9 +62,7 @@ async def digest(database: Database, filled: Lanes) -> Spent:
         service = build(RiskSettings(), platform, database)
         async with database.transaction() as tx:
             await lanes.fix_partitions(tx, service.house, Topic.INTAKE, len(filled))
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(100_000, 50, 1_000)
+        tune_garbage_collection()
         began, cpu = time.perf_counter(), time.process_time()
         await asyncio.gather(*(_digest_lane(service, number, lane) for number, lane in enumerate(filled)))
         spent = Spent(time.perf_counter() - began, time.process_time() - cpu)

@@ -1,12 +1,44 @@
 """A synthetic book: loans with monthly instalments, nearly all paid on time. The same for every run."""
 
+import contextlib
 import datetime as dt
-from collections.abc import Iterator
+import itertools
+import json
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+import httpx
+
+from tests.support.processes import System
 
 FIRST_DAY = dt.date(2024, 1, 1)
 BOOK = "bench"
 REGIONS = 20
+
+
+FACTS_PER_REQUEST = 2_000
+
+
+def requests_of(facts: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+    """Yield facts as NDJSON, so many per request."""
+    each = iter(facts)
+    while chunk := list(itertools.islice(each, FACTS_PER_REQUEST)):
+        yield b"".join(json.dumps(fact).encode() + b"\n" for fact in chunk)
+
+
+def send(client: httpx.Client, body: bytes) -> int:
+    """Send one request to intake, which has to accept all of it; return the number of facts."""
+    answer = client.post("/facts", content=body).json()
+    assert answer["accepted"] == body.count(b"\n"), answer
+    return int(answer["accepted"])
+
+
+@contextlib.contextmanager
+def sender(system: System) -> Iterator[httpx.Client]:
+    """Yield a client that sends NDJSON to the intake of a system."""
+    headers = {"Authorization": f"Bearer {system.key}", "Content-Type": "application/x-ndjson"}
+    with httpx.Client(base_url=f"{system.url_of('/intake/v1')}/intake/v1", headers=headers, timeout=60) as client:
+        yield client
 
 
 def open_book(branches: bool) -> dict[str, Any]:

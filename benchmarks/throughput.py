@@ -4,13 +4,9 @@ The clock runs from the first request to the moment at which nothing is behind a
 """
 
 import itertools
-import json
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
-
-import httpx
 
 from benchmarks import synthetic
 from benchmarks.limits import bare_writes_per_s
@@ -21,7 +17,6 @@ from tests.support.processes import System, embedded_system
 LOANS = 4_000
 MONTHS = 12
 ROUNDS = 5
-_BATCH = 2_000
 
 
 def measure(size: int | None, rounds: int | None) -> list[Measured]:
@@ -61,22 +56,21 @@ def _run(loans: int) -> Measured:
 
 def bodies_of(loans: int) -> tuple[list[bytes], list[list[bytes]]]:
     """Return the requests that bring clients and loans, and those of each month."""
-    batches = [_lines(chunk) for chunk in _chunks(synthetic.clients_and_loans(loans))]
-    months = [[_lines(chunk) for chunk in _chunks(synthetic.repayments(loans, month))] for month in range(MONTHS)]
+    batches = list(synthetic.requests_of(synthetic.clients_and_loans(loans)))
+    months = [list(synthetic.requests_of(synthetic.repayments(loans, month))) for month in range(MONTHS)]
     return batches, months
 
 
 def send_all(system: System, loans: int, batches: list[bytes], months: list[list[bytes]]) -> float:
     """Send all of it, each month closed as it ends; return the seconds until the last month is evaluated."""
-    headers = {"Authorization": f"Bearer {system.key}", "Content-Type": "application/x-ndjson"}
     assert system.post("/intake/v1/books", synthetic.open_book(branches=False)).status_code == 201
-    with httpx.Client(base_url=system.url_of("/intake/v1"), headers=headers, timeout=60) as client:
+    with synthetic.sender(system) as client:
         began = time.perf_counter()
         for body in batches:
-            _send(client, body)
+            synthetic.send(client, body)
         for month, bodies in enumerate(months):
             for body in bodies:
-                _send(client, body)
+                synthetic.send(client, body)
             day = synthetic.month_end(month).isoformat()
             system.post(f"/intake/v1/books/{synthetic.BOOK}/closes", {"day": day, "known_at": f"{day}T23:00:00Z"})
         system.settle(synthetic.BOOK)
@@ -86,17 +80,3 @@ def send_all(system: System, loans: int, batches: list[bytes], months: list[list
     assert len(finals) == MONTHS, series
     assert all(point["denominator"] == loans for point in finals), finals
     return took_s
-
-
-def _send(client: httpx.Client, body: bytes) -> None:
-    answer = client.post("/intake/v1/facts", content=body).json()
-    assert answer["accepted"] == body.count(b"\n"), answer
-
-
-def _chunks(facts: Any) -> Any:
-    while chunk := list(itertools.islice(facts, _BATCH)):
-        yield chunk
-
-
-def _lines(chunk: list[dict[str, Any]]) -> bytes:
-    return b"".join(json.dumps(fact).encode() + b"\n" for fact in chunk)

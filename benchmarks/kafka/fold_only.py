@@ -32,7 +32,7 @@ from shared.events import intake
 from shared.events.base import Topic
 from shared.log.kafka import open_kafka_log
 from shared.log.port import Partition, Record
-from shared.runtime.lifecycle import _tune_garbage_collection
+from shared.runtime.lifecycle import tune_garbage_collection
 from shared.runtime.service import Limits
 
 _READ_TIMEOUT_S = 0.2
@@ -166,7 +166,7 @@ async def run(kafka: str, count: int) -> tuple[Memory, int, float, float]:
 
 def main() -> None:
     """Fold, and write what came of it."""
-    _tune_garbage_collection()
+    tune_garbage_collection()
     memory, facts, wall_s, cpu_s = uvloop.run(run(os.environ["TOCSIN_KAFKA"], int(sys.argv[1])))
     with Path(sys.argv[2]).open("wb") as file:
         pickle.dump((facts, wall_s, cpu_s, memory.cells), file)

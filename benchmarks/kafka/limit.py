@@ -25,7 +25,7 @@ from shared.db.postgres import open_postgres
 from shared.events.base import Topic
 from shared.log.kafka import open_kafka_log
 from shared.log.port import Partition, Reader, Record
-from shared.runtime.lifecycle import _tune_garbage_collection
+from shared.runtime.lifecycle import tune_garbage_collection
 from shared.runtime.service import Limits
 
 _GROUP = "limit"
@@ -119,5 +119,5 @@ if __name__ == "__main__":
     gc.disable()
     written = load(Path(sys.argv[1]))
     gc.enable()
-    _tune_garbage_collection()
+    tune_garbage_collection()
     uvloop.run(run(os.environ["TOCSIN_DATABASE_URL"], os.environ["TOCSIN_KAFKA"], written))
