@@ -92,10 +92,9 @@ class Story:
         """Wait until nothing is on its way any more."""
 
         def nothing() -> bool:
-            waiting = [
-                self.system.get(path, state="waiting")["items"] for path in ("/notify/v1/messages", "/notify/v1/held")
-            ]
-            return not any(waiting)
+            held = self.system.get("/notify/v1/held", state="waiting")["items"]
+            messages = self.system.get("/notify/v1/messages", limit=500)["items"]
+            return not held and not any(one["state"] in ("waiting", "sending") for one in messages)
 
         eventually(nothing, 30)
 

@@ -186,8 +186,20 @@ def _told(system: System) -> bool:
     return not _waiting(system)
 
 
+def _see_messages_through(system: System) -> None:
+    # What was being sent as a process ended is decided only when the lease of its destination has run out.
+    eventually(lambda: not _under_way(system), _WITHIN_S, lambda: str(_under_way(system)))
+
+
+def _under_way(system: System) -> list[dict[str, Any]]:
+    held = system.get("/notify/v1/held", state="waiting")["items"]
+    messages = system.get("/notify/v1/messages", limit=500)["items"]
+    return [*held, *(one for one in messages if one["state"] in ("waiting", "sending"))]
+
+
 def ending(system: System, hooks: HookSink) -> str:
     """Return what no crash may change, as text to compare: values, alerts, surveys, verdicts, who was told of what."""
+    _see_messages_through(system)
     told: dict[str, Any] = {}
     for name in ("missed_payment_rate", "repayment_delay_rate", "par30"):
         series = system.get(f"/risk/v1/indicators/{name}/series", book=BOOK, segment="portfolio")["series"]
@@ -209,6 +221,7 @@ def ending(system: System, hooks: HookSink) -> str:
 
 def doubts(system: System, mails: MailSink) -> list[str]:
     """Return what is wrong with the messages: one that came twice where nobody drops repeats, one that is not shown."""
+    _see_messages_through(system)
     found = []
     came = [mail.id for mail in mails.mails]
     found += [f"mail {one} came {came.count(one)} times" for one in sorted(set(came)) if came.count(one) > 1]
