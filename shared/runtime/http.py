@@ -1,6 +1,8 @@
 """The HTTP side of one or several services: one application, problems, limits, traces, probes and metrics."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from time import perf_counter
 
 from fastapi import FastAPI, Request, Response
@@ -27,6 +29,8 @@ HEADERS_BYTES_MAX = 64 * 1024
 """Address, query and headers of one request together."""
 BODIES_BYTES_MAX = 256 * 1024 * 1024
 """Of all requests under way together."""
+BODY_WITHIN_S = 60.0
+"""From the headers of a request to the last byte of its body."""
 REQUESTS_MAX = 1_000
 """Under way at once; probes are answered beyond it."""
 OUTBOX_RETRY_AFTER_S = 5
@@ -102,28 +106,41 @@ async def _unavailable(request: Request, error: Exception) -> JSONResponse:
     return problem.reply(refusal, request.url.path)
 
 
-class _BodyTooLarge(Exception):
-    pass
+class _Refused(Exception):
+    """A bound of this process stands against the request."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.title)
+        self.problem = problem
 
 
-class _Busy(Exception):
-    """More requests, or more bytes of them, are under way than this process holds at once."""
+def _too_large() -> _Refused:
+    detail = f"At most {MAX_BODY_BYTES} bytes; send smaller batches."
+    return _Refused(Problem("body-too-large", 413, "The body is too large", detail))
+
+
+def _busy() -> _Refused:
+    detail, headers = "Nothing was stored; send again.", {"Retry-After": "1"}
+    return _Refused(Problem("busy", 503, "Too much is under way", detail, headers=headers))
+
+
+def _too_slow() -> _Refused:
+    detail = f"All of it must come within {BODY_WITHIN_S:.0f} s; nothing was stored."
+    return _Refused(Problem("body-too-slow", 408, "The body came too slowly", detail, headers={"Connection": "close"}))
 
 
 def _refuse_announced(length: bytes) -> None:
     """A body that says itself that it is too large is not read at all."""
     if length.isdigit() and int(length) > MAX_BODY_BYTES:
-        raise _BodyTooLarge
-
-
-class _HeadersTooLarge(Exception):
-    pass
+        raise _too_large()
 
 
 def _refuse_headers(scope: Scope) -> None:
     length = len(scope["path"]) + len(scope["query_string"])
     if length + sum(len(name) + len(value) for name, value in scope["headers"]) > HEADERS_BYTES_MAX:
-        raise _HeadersTooLarge
+        raise _Refused(
+            Problem("headers-too-large", 431, "The headers are too large", f"At most {HEADERS_BYTES_MAX} bytes.")
+        )
 
 
 class Edge:
@@ -169,23 +186,31 @@ class Edge:
 
     def _refuse_when_busy(self, scope: Scope) -> None:
         if self._requests > REQUESTS_MAX and scope["path"] not in _PROBES:
-            raise _Busy
+            raise _busy()
 
     async def _serve(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> int:
         """Serve, and return the status that was answered."""
-        status, read = 500, 0
-        refused: type[Exception] | None = None
+        status, read, complete = 500, 0, False
+        refused: _Refused | None = None
+        deadline = asyncio.get_running_loop().time() + BODY_WITHIN_S
 
         async def counted_receive() -> Message:
-            nonlocal read, refused
-            message = await receive()
+            nonlocal read, complete, refused
+            try:
+                # After its last part one may wait for the end of the connection as long as one likes.
+                async with asyncio.timeout_at(None if complete else deadline):
+                    message = await receive()
+            except TimeoutError:
+                refused = _too_slow()
+                raise refused from None
+            complete = not message.get("more_body", False)
             length = len(message.get("body", b""))
             read += length
             self._bytes += length
             if read > MAX_BODY_BYTES:
-                refused = _BodyTooLarge
+                refused = _too_large()
             elif self._bytes > BODIES_BYTES_MAX:
-                refused = _Busy
+                refused = _busy()
             if refused is not None:
                 raise refused
             return message
@@ -205,24 +230,11 @@ class Edge:
             _refuse_headers(scope)
             self._refuse_when_busy(scope)
             await self._app(scope, counted_receive, noted_send)
-        except _Busy:
-            status = 503
-            busy = Problem(
-                "busy", 503, "Too much is under way", "Nothing was stored; send again.", headers={"Retry-After": "1"}
-            )
-            await problem.reply(busy, scope["path"])(scope, receive, send)
-        except _HeadersTooLarge:
-            status = 431
-            large = Problem(
-                "headers-too-large", 431, "The headers are too large", f"At most {HEADERS_BYTES_MAX} bytes."
-            )
-            await problem.reply(large, "")(scope, receive, send)
-        except _BodyTooLarge:
-            refusal = Problem(
-                "body-too-large", 413, "The body is too large", f"At most {MAX_BODY_BYTES} bytes; send smaller batches."
-            )
-            status = 413
-            await problem.reply(refusal, scope["path"])(scope, receive, send)
+        except _Refused as refusal:
+            status = refusal.problem.status
+            # A path may be what is too long.
+            instance = "" if status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE else scope["path"]
+            await problem.reply(refusal.problem, instance)(scope, receive, send)
         finally:
             self._requests -= 1
             self._bytes -= read

@@ -1,6 +1,7 @@
 """What one process takes at once over HTTP: more is refused with a problem, and probes are answered all the same."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -61,4 +62,22 @@ async def test_headers_that_are_too_large_are_refused(tmp_path: Path) -> None:
     async with client_of(make_app([service], KeyRing(tmp_path / "keys.json"), Health(), "0")) as client:
         refused = await client.get("/healthz", headers={"x-long": "a" * 66_000})
         assert (refused.status_code, refused.json()["title"]) == (431, "The headers are too large")
+    await database.close()
+
+
+async def test_a_body_that_comes_too_slowly_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "BODY_WITHIN_S", 0.05)
+    slow, database = Slow(), open_sqlite(None)
+    slow.go_on.set()
+    service = Service("slow", slow.router, database, HOUSE, Bell())
+
+    async def dripping() -> AsyncIterator[bytes]:
+        yield b"x"
+        await asyncio.Event().wait()
+
+    async with client_of(make_app([service], KeyRing(tmp_path / "keys.json"), Health(), "0")) as client:
+        refused = await client.post("/slow/v1/work", content=dripping())
+        assert (refused.status_code, refused.headers["connection"]) == (408, "close")
+        assert refused.json()["title"] == "The body came too slowly"
+        assert (await client.post("/slow/v1/work", content=b"x")).status_code == 200
     await database.close()
