@@ -15,7 +15,7 @@ from shared.log.port import Outgoing
 from tests.support import rounds
 from tests.support.distributed import distributed_system
 from tests.support.kafka import KafkaServer
-from tests.support.processes import System, embedded_system
+from tests.support.processes import System, embedded_system, eventually
 from tocsin.demo.sinks import HookSink, MailSink, listening
 
 pytestmark = pytest.mark.servers
@@ -76,7 +76,12 @@ def live_through(system: System, broker: KafkaServer, step: dict[str, str], numb
         try:
             rounds.tell(system, number + told)
             told += 1
-        except (httpx.TransportError, AssertionError) as trouble:
+        except httpx.TransportError as trouble:
+            troubles.append(repr(trouble))
+            # A process that dies has closed its sockets before it has ended.
+            with suppress(AssertionError):
+                eventually(lambda: not all(system.processes[service].running for service in to_die), 10.0)
+        except AssertionError as trouble:
             troubles.append(repr(trouble))
         for service in list(to_die):
             process = system.processes[service]
