@@ -76,11 +76,11 @@ def from_headers(headers: Iterable[tuple[str, bytes]]) -> Envelope:
     found = dict(headers)
     if "ce_id" not in found:
         found = {name.lower(): value for name, value in found.items()}
-    wrong = [name for name in ("ce_id", "ce_source", "ce_type", "ce_time") if not found.get(name)]
-    if wrong:
-        raise ValueError(f"CloudEvents attributes missing: {', '.join(wrong)}")
     known_at, text = found.get("ce_knownat"), found.get
     # Written out, because this runs once for every message that comes.
+    if not (text("ce_id") and text("ce_source") and text("ce_type") and text("ce_time")):
+        wrong = [name for name in ("ce_id", "ce_source", "ce_type", "ce_time") if not found.get(name)]
+        raise ValueError(f"CloudEvents attributes missing: {', '.join(wrong)}")
     return Envelope(
         id=found["ce_id"].decode(),
         source=found["ce_source"].decode(),

@@ -30,32 +30,29 @@ def ahead(state: LoanState, day: Day) -> Ahead | None:
 
 def coming(outlook: Outlook, terms: BookTerms) -> list[Coming]:
     """Return what happens to each loan of an outlook, nothing of it before the outlook's day."""
-    day, oldest_due = outlook.day, outlook.oldest_due
+    day, late_from = outlook.day, terms.late_from(outlook.oldest_due)
     found = [Coming(("loans", "exposure"), day)]
     if outlook.restructured_until:
-        found += _held_par(outlook, terms)
-    elif oldest_due is not None:
-        on_time = terms.first_day_beyond(oldest_due, 0)
-        found += [Coming(measures, max(day, on_time + days)) for days, measures, _ in _PAR]
-    return found + cohorts(outlook, terms)
+        found += _held_par(outlook, late_from)
+    elif late_from is not None:
+        found += [Coming(measures, max(day, late_from + days)) for days, measures, _ in _PAR]
+    return found + cohorts(outlook, late_from)
 
 
-def _held_par(outlook: Outlook, terms: BookTerms) -> list[Coming]:
+def _held_par(outlook: Outlook, late_from: Day | None) -> list[Coming]:
     """Return PAR in the twelve months after a restructuring: at no less than the DPD before it, and as a part."""
     day, until, floor = outlook.day, outlook.restructured_until, outlook.dpd_floor
     found = []
     for days, measures, part in _PAR:
-        late_from = None
-        if outlook.oldest_due is not None:
-            late_from = max(day, terms.first_day_beyond(outlook.oldest_due, days))
-        since = day if floor > days else late_from
+        beyond = None if late_from is None else max(day, late_from + days)
+        since = day if floor > days else beyond
         if since is None:
             continue
         spans = [(since, 1)]
-        if floor > days and (late_from is None or late_from > until):
+        if floor > days and (beyond is None or beyond > until):
             spans.append((until, -1))
-            if late_from is not None:
-                spans.append((late_from, 1))
+            if beyond is not None:
+                spans.append((beyond, 1))
         found += [Coming(measures, start, sign) for start, sign in spans]
         if since < until:
             found += [Coming(part, since), Coming(part, until, -1)]

@@ -34,6 +34,9 @@ class BookTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return 0
         return max(0, day - self.moved(oldest_due) + self.dpd_offset)
 
-    def first_day_beyond(self, oldest_due: Day, days: int) -> Day:
-        """Return the first day at whose close the DPD exceeds `days` if the due stays uncovered."""
-        return self.moved(oldest_due) + days + 1 - self.dpd_offset
+    def late_from(self, oldest_due: Day | None) -> Day | None:
+        """Return the first day at whose close the DPD is not 0 if the due stays uncovered; None without one.
+
+        From then on it rises by 1 a day: it exceeds n so many days later.
+        """
+        return None if oldest_due is None else self.moved(oldest_due) + 1 - self.dpd_offset

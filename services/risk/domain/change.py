@@ -1,20 +1,25 @@
 """What facts change, and the sum of the changes of many facts."""
 
 from collections import defaultdict
+from operator import itemgetter
 from typing import NamedTuple
+
+import msgspec
 
 from services.risk.domain.ahead import coming
 from services.risk.domain.book import BookTerms
 from services.risk.domain.cells import Cells, Rows
 from services.risk.domain.outlook import Ahead, Coming, Outlook, weigh
 from services.risk.domain.segments import SegmentLog, place
-from shared.kernel.days import Day
+from shared.kernel.days import FOREVER, Day
 
 Known = dict[Outlook, list[Coming]]
 """What happens in outlooks of one book, as far as it was worked out."""
 
+_ROW_DAY = itemgetter(1)
 
-class Change(NamedTuple):
+
+class Change(msgspec.Struct, frozen=True, gc=False):
     """What one fact changes: rows, and of a loan its future before and after the fact."""
 
     rows: Rows
@@ -37,9 +42,8 @@ class Total:
 
     def add(self, change: Change) -> None:
         """Add a change."""
-        rows, before, after = change
-        for key, value in rows.items():
-            self._rows[key] += value
+        self._add_rows(change.rows, 1)
+        before, after = change.before, change.after
         if before != after:
             if before is not None:
                 self._weigh(before.outlook, -1, -before.principal_minor, -before.start_principal_minor)
@@ -48,10 +52,17 @@ class Total:
 
     def merge(self, other: "Total", sign: int = 1) -> None:
         """Add another sum (or take it off with sign -1)."""
-        for key, value in other._rows.items():
-            self._rows[key] += sign * value
+        self._add_rows(other._rows, sign)
         for outlook, (loans, principal_minor, start_principal_minor) in other._weights.items():
             self._weigh(outlook, sign * loans, sign * principal_minor, sign * start_principal_minor)
+
+    def _add_rows(self, rows: Rows, sign: int) -> None:
+        if sign == 1 and not self._rows:
+            # A loan that begins has hundreds of rows.
+            self._rows.update(rows)
+            return
+        for key, value in rows.items():
+            self._rows[key] += sign * value
 
     def _weigh(self, outlook: Outlook, loans: int, principal_minor: int, start_principal_minor: int) -> None:
         weight = self._weights.get(outlook)
@@ -74,10 +85,20 @@ class Total:
                 weigh(rows, found, *weight)
         return rows
 
+    def first_day(self, known: Known) -> Day | None:
+        """Return the first day of which something changes; None when nothing does."""
+        begins = min((outlook.day for outlook, weight in self._weights.items() if any(weight)), default=FOREVER)
+        starting = [weight for outlook, weight in self._weights.items() if outlook.day == begins]
+        loans, principal_minor = sum(weight[0] for weight in starting), sum(weight[1] for weight in starting)
+        if (loans or principal_minor) and min(map(_ROW_DAY, self._rows), default=begins) >= begins:
+            # The stock changes on that day, and a future has nothing earlier: no need to write it out.
+            return begins
+        return min((day for (_, day), value in self.rows(known).items() if value), default=None)
+
 
 def first_day(change: Change, terms: BookTerms, known: Known) -> Day | None:
     """Return the first day of which a change changes something; None when it changes nothing."""
-    rows, before, after = change
+    rows, before, after = change.rows, change.before, change.after
     either = before or after
     if either and (before is None or after is None or before.principal_minor != after.principal_minor):
         # The stock changes from the fact's own day on, and a future has nothing earlier: no need to write it out.

@@ -48,12 +48,13 @@ def corrected(by_id: dict[str, FactT]) -> Corrected[FactT]:
     A correction replaces the fact whole, but for its id and known_at, or annuls it; it must keep the fact's kind.
     Corrections can be corrected themselves.
     """
+    corrections = [fact for fact in by_id.values() if fact.kind == CORRECTED]
+    if not corrections:
+        return Corrected(dict(by_id), [], False)
     anomalies: list[Anomaly] = []
     of: dict[str, list[FactT]] = {}
     dangling = False
-    for fact in sorted(by_id.values(), key=lambda fact: (fact.known_at_us, fact.id)):
-        if fact.kind != CORRECTED:
-            continue
+    for fact in sorted(corrections, key=lambda fact: (fact.known_at_us, fact.id)):
         if fact.target not in by_id:
             anomalies.append(Anomaly(fact.id, Contradiction.TARGET_UNKNOWN))
             dangling = True

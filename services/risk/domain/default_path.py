@@ -27,9 +27,9 @@ def rolled(state: LoanState, day: Day, terms: BookTerms) -> LoanState:
         return state
     after = copy(state)
     standing, streak = state.standing, state.streak
-    from_month = state.month
+    from_month, late_from = state.month, terms.late_from(state.oldest_due)
     if standing is Standing.DEFAULTED:
-        good = min(_month_ends_at_zero(state.oldest_due, state.month, terms), month - from_month)
+        good = min(_month_ends_at_zero(late_from, from_month), month - from_month)
         missing = CURE_MONTH_ENDS - streak
         if good >= missing:
             standing, streak = Standing.PERFORMING, 0
@@ -37,24 +37,27 @@ def rolled(state: LoanState, day: Day, terms: BookTerms) -> LoanState:
         else:
             streak = streak + good if good == month - from_month else 0
     if standing is not Standing.DEFAULTED:
-        defaulted = _default_month(state.oldest_due, from_month, terms)
+        defaulted = _default_month(late_from, from_month)
         standing = Standing.DEFAULTED if defaulted is not None and defaulted < month else Standing.PERFORMING
     after.standing, after.streak, after.month = standing, streak, month
     after.start_principal_minor = state.principal_minor
     return after
 
 
-def cohorts(outlook: Outlook, terms: BookTerms) -> list[Coming]:
-    """Return what an active loan will be in the coming months' cohorts, and its default, if nothing more happens."""
-    month, oldest_due = outlook.month, outlook.oldest_due
+def cohorts(outlook: Outlook, late_from: Day | None) -> list[Coming]:
+    """Return what an active loan will be in the coming months' cohorts, and its default, if nothing more happens.
+
+    `late_from`: the first day at whose close it will be past due.
+    """
+    month = outlook.month
     coming = [Coming(_AT_START, month_start(month + 1))]
     if outlook.standing is Standing.DEFAULTED:
         missing = CURE_MONTH_ENDS - outlook.streak
-        if _month_ends_at_zero(oldest_due, month, terms) < missing:
+        if _month_ends_at_zero(late_from, month) < missing:
             return coming
         month += missing
-        return coming + _performing(month, _default_month(oldest_due, month, terms))
-    defaulted = _default_month(oldest_due, month, terms)
+        return coming + _performing(month, _default_month(late_from, month))
+    defaulted = _default_month(late_from, month)
     if defaulted != month:
         return coming + _performing(month + 1, defaulted)
     if outlook.standing is Standing.PERFORMING:
@@ -71,16 +74,11 @@ def _performing(month: Month, defaulted: Month | None) -> list[Coming]:
     return coming
 
 
-def _default_month(oldest_due: Day | None, month: Month, terms: BookTerms) -> Month | None:
+def _default_month(late_from: Day | None, month: Month) -> Month | None:
     """Return the first month from `month` on at whose last close the DPD exceeds 90."""
-    if oldest_due is None:
-        return None
-    return max(month, month_of(terms.first_day_beyond(oldest_due, DEFAULT_DPD)))
+    return None if late_from is None else max(month, month_of(late_from + DEFAULT_DPD))
 
 
-def _month_ends_at_zero(oldest_due: Day | None, month: Month, terms: BookTerms) -> int:
+def _month_ends_at_zero(late_from: Day | None, month: Month) -> int:
     """Return how many month ends from a month on have DPD 0; at least as many as a cure needs if all have."""
-    if oldest_due is None:
-        return CURE_MONTH_ENDS * 10_000
-    late_from = terms.first_day_beyond(oldest_due, 0)
-    return max(0, month_of(late_from) - month)
+    return CURE_MONTH_ENDS * 10_000 if late_from is None else max(0, month_of(late_from) - month)

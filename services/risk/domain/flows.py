@@ -13,19 +13,19 @@ def settled_by(due: Day, terms: BookTerms) -> Day:
     return max(month_end(month_of(due)), terms.moved(due))
 
 
-def instalment_rows(state: LoanState, since: Day, day: Day, terms: BookTerms) -> Rows:
-    """Return rows of all instalments due from `since` on that a fact of `day` can still change."""
-    rows: Rows = {}
+def count_instalments(rows: Rows, state: LoanState, since: Day, day: Day, terms: BookTerms, sign: int = 1) -> None:
+    """Add all instalments due from `since` on that a fact of `day` can still change (or take them off)."""
     dues = state.schedule.dues
     first = _first_open(state, since, day, terms)
     last = len(dues) if state.status is Status.ACTIVE else state.schedule.due_through(state.end_day)
-    paid_off = state.status is Status.CLOSED
+    uncovered_from = last if state.status is Status.CLOSED else state.covered
+    get = rows.get
     for index in range(first, last):
-        due = dues[index]
-        rows["instalments_due", due] = rows.get(("instalments_due", due), 0) + 1
-        if index >= state.covered and not paid_off:
-            rows["instalments_uncovered", due] = rows.get(("instalments_uncovered", due), 0) + 1
-    return rows
+        key = ("instalments_due", dues[index])
+        rows[key] = get(key, 0) + sign
+        if index >= uncovered_from:
+            key = ("instalments_uncovered", dues[index])
+            rows[key] = get(key, 0) + sign
 
 
 def _first_open(state: LoanState, since: Day, day: Day, terms: BookTerms) -> int:
@@ -37,23 +37,25 @@ def _first_open(state: LoanState, since: Day, day: Day, terms: BookTerms) -> int
     return first
 
 
-def month_rows(state: LoanState) -> Rows:
-    """Return rows of the state's month and all later ones in which an instalment falls due."""
-    rows: Rows = {}
+def count_months(rows: Rows, state: LoanState, sign: int = 1) -> None:
+    """Add the state's month and all later ones in which an instalment falls due (or take them off)."""
     dues = state.schedule.dues
     first = bisect_left(dues, max(state.flows_from, month_start(state.month)))
     last = len(dues) if state.status is Status.ACTIVE else state.schedule.due_through(state.end_day)
-    months = dict.fromkeys(month_of(due) for due in dues[first:last])
+    months = set(map(month_of, dues[first:last]))
     if state.replaced_month == state.month:
-        months[state.month] = None
+        months.add(state.month)
     for month in months:
         end = month_end(month)
-        rows["due_loans", end] = 1
+        _count(rows, ("due_loans", end), sign)
         if month != state.paid_month:
-            rows["missed_loans", end] = 1
+            _count(rows, ("missed_loans", end), sign)
             if paid_ahead(state, month):
-                rows["missed_loans_paid_ahead", end] = 1
-    return rows
+                _count(rows, ("missed_loans_paid_ahead", end), sign)
+
+
+def _count(rows: Rows, key: tuple[str, Day], value: int) -> None:
+    rows[key] = rows.get(key, 0) + value
 
 
 def falls_due(state: LoanState, month: Month, by: Day | None = None) -> bool:
@@ -77,9 +79,8 @@ def paid_ahead(state: LoanState, month: Month) -> bool:
     return state.replaced_month != month or state.replaced_covered
 
 
-def paid_rows(before: LoanState, after: LoanState, day: Day, terms: BookTerms) -> Rows:
-    """Return what a repayment changes, without visiting more than the instalments that it covers."""
-    rows: Rows = {}
+def count_paid(rows: Rows, before: LoanState, after: LoanState, day: Day, terms: BookTerms) -> None:
+    """Add what a repayment changes, without visiting more than the instalments that it covers."""
     month = before.month
     close = month_end(month)
     if before.paid_month != month and falls_due(before, month):
@@ -92,7 +93,6 @@ def paid_rows(before: LoanState, after: LoanState, day: Day, terms: BookTerms) -
         if due < after.flows_from:
             continue
         if due >= day or settled_by(due, terms) >= day:
-            rows["instalments_uncovered", due] = rows.get(("instalments_uncovered", due), 0) - 1
+            _count(rows, ("instalments_uncovered", due), -1)
         if due > close and (index + 1 == len(dues) or month_of(dues[index + 1]) != month_of(due)):
             rows["missed_loans_paid_ahead", month_end(month_of(due))] = 1
-    return rows

@@ -8,18 +8,20 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from typing import NamedTuple
 
+import msgspec
+
 from services.risk.domain.ahead import ahead
 from services.risk.domain.anomaly import Anomaly, Contradiction
 from services.risk.domain.arrears import follow_arrears
 from services.risk.domain.book import BookTerms
-from services.risk.domain.cells import Cells, Rows, add_rows
+from services.risk.domain.cells import Cells, Rows
 from services.risk.domain.change import Change, Placeable, Total
 from services.risk.domain.default_path import rolled
-from services.risk.domain.flows import falls_due, instalment_rows, month_rows, paid_rows
+from services.risk.domain.flows import count_instalments, count_months, count_paid, falls_due
 from services.risk.domain.loan_facts import Effective, LoanFact, LoanKind, effective, order_of
 from services.risk.domain.loan_state import Cure, Early, LoanState, Standing, Status
 from services.risk.domain.loan_view import LoanView, view_of
-from services.risk.domain.schedule import expand, packed, with_arrears
+from services.risk.domain.schedule import scheduled, with_arrears
 from services.risk.domain.segments import SegmentMove, recent, segment_log
 from shared.kernel.days import Day, add_months, month_end, month_of
 
@@ -174,7 +176,7 @@ def view(facts: Sequence[LoanFact], moves: Sequence[SegmentMove], terms: BookTer
     return None if state is None else view_of(state, terms, as_of)
 
 
-class _Step(NamedTuple):
+class _Step(msgspec.Struct, frozen=True, gc=False):
     """What one fact does to a loan."""
 
     before: LoanState
@@ -216,8 +218,8 @@ def _start(before: LoanState, after: LoanState, fact: LoanFact, terms: BookTerms
             after.paid_month = after.month
         else:
             anomaly = Contradiction.OTHER_CURRENCY
-    add_rows(rows, instalment_rows(after, 0, fact.day, terms))
-    add_rows(rows, month_rows(after))
+    count_instalments(rows, after, 0, fact.day, terms)
+    count_months(rows, after)
     return anomaly
 
 
@@ -244,7 +246,7 @@ def _repay(before: LoanState, after: LoanState, fact: LoanFact, terms: BookTerms
         return refused
     _pay(after, fact.amount_minor, fact.principal_minor, terms)
     after.paid_month = after.month
-    add_rows(rows, paid_rows(before, after, fact.day, terms))
+    count_paid(rows, before, after, fact.day, terms)
     return None
 
 
@@ -278,7 +280,7 @@ def _restructure(
         after.replaced_month = before.month
     after.flows_from = day + 1
     if fact.schedule is not None:
-        after.schedule = packed(expand(fact.schedule, before.principal_minor))
+        after.schedule = scheduled(fact.schedule, before.principal_minor)
         after.allocated_minor = after.covered = 0
     else:
         after.schedule = schedule.postponed(before.covered, fact.holiday_months)
@@ -354,10 +356,10 @@ def _allocate(after: LoanState, amount_minor: int, terms: BookTerms) -> None:
 
 
 def _replace_flows(before: LoanState, after: LoanState, since: Day, day: Day, terms: BookTerms, rows: Rows) -> None:
-    add_rows(rows, instalment_rows(after, since, day, terms))
-    add_rows(rows, instalment_rows(before, since, day, terms), -1)
-    add_rows(rows, month_rows(after))
-    add_rows(rows, month_rows(before), -1)
+    count_instalments(rows, after, since, day, terms)
+    count_instalments(rows, before, since, day, terms, -1)
+    count_months(rows, after)
+    count_months(rows, before, -1)
 
 
 _ENDS = {

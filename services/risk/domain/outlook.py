@@ -5,14 +5,15 @@ is one loan and its principal.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+import msgspec
 
 from services.risk.domain.cells import Rows
 from services.risk.domain.loan_state import Standing
 from shared.kernel.days import Day, Month
 
 
-class Outlook(NamedTuple):
+class Outlook(msgspec.Struct, frozen=True, gc=False):
     """All that decides when what happens to an active loan, seen from a day in the month that it was rolled to."""
 
     day: Day
@@ -25,7 +26,7 @@ class Outlook(NamedTuple):
     dpd_floor: int
 
 
-class Ahead(NamedTuple):
+class Ahead(msgspec.Struct, frozen=True, gc=False):
     """The future of one active loan: when what happens, and how much it weighs."""
 
     outlook: Outlook
@@ -33,7 +34,7 @@ class Ahead(NamedTuple):
     start_principal_minor: int
 
 
-class Coming(NamedTuple):
+class Coming(msgspec.Struct, frozen=True, gc=False):
     """One thing that happens in a future: so much to the number of loans and to their principal."""
 
     measures: tuple[str, str]
@@ -47,6 +48,12 @@ class Coming(NamedTuple):
 def weigh(rows: Rows, coming: Iterable[Coming], loans: int, principal_minor: int, start_principal_minor: int) -> None:
     """Add to rows what happens to so many loans of one outlook with so much principal in all."""
     get = rows.get
-    for (count, amount), day, sign, of_start in coming:
-        rows[count, day] = get((count, day), 0) + sign * loans
-        rows[amount, day] = get((amount, day), 0) + sign * (start_principal_minor if of_start else principal_minor)
+    for one in coming:
+        (count, amount), day, sign = one.measures, one.day, one.sign
+        if loans:
+            key = (count, day)
+            rows[key] = get(key, 0) + sign * loans
+        weight = start_principal_minor if one.of_start else principal_minor
+        if weight:
+            key = (amount, day)
+            rows[key] = get(key, 0) + sign * weight

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, compress
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -85,8 +85,18 @@ def packed(instalments: Sequence[Instalment]) -> Schedule:
     )
 
 
+def scheduled(terms: Terms, principal_minor: int) -> Schedule:
+    """Expand terms and pack them, without a stop at each instalment when they are generated."""
+    if not isinstance(terms, Generated):
+        return packed(expand(terms, principal_minor))
+    dues, amounts, shares = _columns(terms, principal_minor)
+    return Schedule(dues, tuple(accumulate(amounts)), tuple(accumulate(shares)))
+
+
 def with_arrears(arrears: Sequence[Instalment], terms: Terms | None, principal_minor: int) -> Schedule:
     """Pack arrears and what is still to fall due; arrears bear the principal that the schedule leaves over."""
+    if terms is not None and not arrears:
+        return scheduled(terms, principal_minor)
     coming = expand(terms, principal_minor) if terms is not None else ()
     left = max(0, principal_minor - sum(instalment.principal_minor or 0 for instalment in coming))
     return packed((*_split(arrears, left), *coming))
@@ -101,10 +111,16 @@ def expand(terms: Terms, principal_minor: int) -> tuple[Instalment, ...]:
     """
     if not isinstance(terms, Generated):
         return _split(terms, principal_minor)
-    rate = _rate(terms.rate, terms.every_months)
-    rows = _EXPANSIONS[terms.kind](terms, principal_minor, rate)
+    return tuple(map(Instalment, *_columns(terms, principal_minor)))
+
+
+def _columns(terms: Generated, principal_minor: int) -> tuple[tuple[Day, ...], tuple[int, ...], tuple[int, ...]]:
+    """Return due days, amounts, and the principal in them."""
+    rows = list(_EXPANSIONS[terms.kind](terms, principal_minor, _rate(terms.rate, terms.every_months)))
     dues = _dues(terms.first_due, terms.every_months, terms.instalments)
-    return tuple(Instalment(due, amount, share) for due, (amount, share) in zip(dues, rows, strict=False) if amount)
+    amounts = [amount for amount, _ in rows]
+    shares = [share for _, share in rows]
+    return tuple(compress(dues, amounts)), tuple(filter(None, amounts)), tuple(compress(shares, amounts))
 
 
 def annuity_minor(principal_minor: int, rate: Decimal, instalments: int) -> int:
@@ -141,13 +157,14 @@ def _annuity(terms: Generated, principal_minor: int, rate: Fraction) -> Iterator
             exact = Decimal(rate.numerator) / Decimal(rate.denominator)
             amount = annuity_minor(principal_minor, exact, terms.instalments)
     balance, interest_on = principal_minor, _interest_on(rate)
-    for number in range(1, terms.instalments + 1):
+    for left in reversed(range(terms.instalments)):
         interest = interest_on(balance)
-        share = balance if number == terms.instalments else min(balance, max(0, amount - interest))
-        paid_off = share == balance
-        yield (interest + share if paid_off else amount), share
-        if paid_off:
+        share = amount - interest
+        if not left or share >= balance:
+            yield interest + balance, balance
             return
+        share = max(0, share)
+        yield amount, share
         balance -= share
 
 

@@ -62,20 +62,23 @@ def place(rows: Rows, log: SegmentLog, currency: str) -> Cells:
     Cohort measures keep the segments of the first day of their month. Placing is linear: the cells of a difference
     are the difference of the cells.
     """
-    if len(log) == 1:
-        segments = log[0][1]
-        return {
-            (segment, currency, measure, day): value
-            for (measure, day), value in rows.items()
-            if value
-            for segment in segments
-        }
     cells: Cells = {}
-    by_month = _month_starts(log)
+    place_into(cells, rows, log, currency)
+    return {cell: value for cell, value in cells.items() if value}
+
+
+def place_into(cells: Cells, rows: Rows, log: SegmentLog, currency: str) -> None:
+    """Add the rows to cells; those that come to 0 stay as 0."""
+    by_month = _month_starts(log) if len(log) > 1 else log
     for (measure, day), value in rows.items():
-        if value:
+        if not value:
+            continue
+        if len(log) > 1:
             _place_moved(cells, (currency, measure, day, value), by_month if measure in _COHORT else log)
-    return {key: value for key, value in cells.items() if value}
+        else:
+            for segment in log[0][1]:
+                cell = (segment, currency, measure, day)
+                cells[cell] = cells.get(cell, 0) + value
 
 
 def _place_moved(cells: Cells, row: tuple[str, str, Day, int], log: SegmentLog) -> None:

@@ -49,7 +49,7 @@ _SUBJECT_FIELD = {
 """Which field of a fact names what it is folded into; a correction is folded where its target is."""
 
 
-class Arrival(NamedTuple):
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """One fact, or event of a survey, as it came."""
 
     record: Record

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row
 
 from services.risk.domain.moments import moment_of
@@ -47,7 +48,7 @@ async def _with_subjects(tx: Tx, arrived: Sequence[Arrival]) -> list[Arrival]:
             subject = subjects.get(one.envelope.target)
             if subject is None:
                 raise Poison(f"fact {one.envelope.target or '(none)'}, which is corrected, is not in the ledger")
-            one = one._replace(subject=subject)
+            one = msgspec.structs.replace(one, subject=subject)
         subjects.setdefault(one.envelope.id, one.subject)
         resolved.append(one)
     return resolved

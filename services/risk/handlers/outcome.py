@@ -9,8 +9,7 @@ from services.risk.domain.book import BookTerms
 from services.risk.domain.cells import Cells, add
 from services.risk.domain.change import Change, Known, Placeable, Total, first_day
 from services.risk.domain.loan_state import Cure
-from services.risk.domain.segments import SegmentLog, place
-from services.risk.store.counters import Cell
+from services.risk.domain.segments import SegmentLog, place_into
 from services.risk.store.marks import AnomalyRow, Mark
 from shared.kernel.days import Day, month_of, month_start
 
@@ -49,7 +48,7 @@ class Outcome:
     with the latest moment at which a cause of that became known; so a late fact does not date other months' figures.
     """
 
-    cells: dict[str, defaultdict[Cell, int]] = field(default_factory=dict)
+    cells: dict[str, Cells] = field(default_factory=dict)
     anomalies: list[AnomalyRow] = field(default_factory=list)
     refolded: list[str] = field(default_factory=list)
     cures: list[CureFound] = field(default_factory=list)
@@ -70,14 +69,12 @@ class Outcome:
             add(cells, before.cells(), -1)
             self._take_cells(terms.book, cells, why)
             return
-        total, known = after.total, self._known[terms.book]
+        total = after.total
         if before is not None:
             total.merge(before.total, -1)
-        rows = {key: value for key, value in total.rows(known).items() if value}
-        if rows:
-            day = min(day for _, day in rows)
-            # Of hundreds of futures of a loan that is folded again most cancel out: they are not written out twice.
-            self._sum(terms, (terms.book, *after[1:]), day, why).total.add(Change(rows))
+        day = total.first_day(self._known[terms.book])
+        if day is not None:
+            self._sum(terms, (terms.book, *after[1:]), day, why).total.merge(total)
 
     def _sum(self, terms: BookTerms, group: Group, day: Day, why: Why) -> "_Sum":
         """Return the sum of a group, marked from a day on."""
@@ -91,17 +88,13 @@ class Outcome:
     def _take_cells(self, book: str, cells: Cells, why: Why) -> None:
         if not cells:
             return
-        total = self.cells.setdefault(book, defaultdict(int))
-        for cell, value in cells.items():
-            total[cell] += value
+        add(self.cells.setdefault(book, {}), cells)
         self._mark(book, set(map(_SEGMENT, cells)), _dirty_from(min(map(_CELL_DAY, cells))), why)
 
     def settle(self) -> None:
         """Place what was taken and not placed yet."""
         for (book, log, currency), (changed, marks) in self._groups.items():
-            total = self.cells.setdefault(book, defaultdict(int))
-            for cell, value in place(changed.rows(self._known[book]), log, currency).items():
-                total[cell] += value
+            place_into(self.cells.setdefault(book, {}), changed.rows(self._known[book]), log, currency)
             touched = {segment for _, segments in log for segment in segments}
             for dirty_from, why in marks.items():
                 self._mark(book, touched, dirty_from, why)

@@ -22,7 +22,7 @@ _CORRECTED = facts.FactCorrected.type
 _DEPTH_MAX = 8
 
 
-class Told(NamedTuple):
+class Told(msgspec.Struct, frozen=True, gc=False):
     """A fact with its times, from the log or from the ledger."""
 
     event_id: str
