@@ -5,12 +5,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from benchmarks.kafka import truth
 from benchmarks.kafka.servers import Servers, rows_of
-from benchmarks.kafka.truth import Truth
+from benchmarks.kafka.truth import CURRENCY, Stand, Truth, by_segment_and_month, check_cells
 from benchmarks.kafka.watch import Run, watch
 from benchmarks.peers.environments import python_of
-from benchmarks.peers.task import TABLES
+from benchmarks.peers.tables import TABLES
 from shared.kernel.ids import new_id
 from tests.support.processes import ROOT, Process
 
@@ -57,10 +56,14 @@ class Peers:
         return run
 
     def _check(self, dsn: str, name: str) -> None:
-        rows = rows_of(dsn, "SELECT region, month, due, missed FROM counter WHERE due <> 0")
-        counted = {(region, month): [due, missed] for region, month, due, missed in rows}
-        expected = truth.by_region_and_month(self.truth.cells, ("due_loans", "missed_loans"))
-        assert counted == {place: pair for place, pair in expected.items() if pair[0]}, f"{name} counts otherwise"
-        assert truth.kept_oldest_due(dsn) == self.truth.oldest_due, f"{name} covers otherwise"
+        counters = rows_of(dsn, "SELECT segment, measure, day, value FROM counter WHERE value <> 0")
+        cells = {(segment, CURRENCY, measure, day): value for segment, measure, day, value in counters}
+        check_cells(cells, self.truth.cells, name)
+        months = rows_of(dsn, "SELECT segment, measure, month, value FROM counter_month WHERE value <> 0")
+        by_month = {(segment, measure, month): value for segment, measure, month, value in months}
+        assert by_month == by_segment_and_month(self.truth.cells), f"{name} counts months otherwise"
+        loans = rows_of(dsn, f"SELECT loan, {', '.join(Stand._fields)} FROM loan")
+        stands = {loan: Stand(*columns) for loan, *columns in loans}
+        assert stands == self.truth.loans, f"{name} has loans otherwise"
         ((kept,),) = rows_of(dsn, "SELECT count(*) FROM fact")
         assert kept == self._facts, f"{name} kept {kept} facts of {self._facts}"

@@ -13,7 +13,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 
 from benchmarks.peers.output import Output
-from benchmarks.peers.task import Change, State, event_of, step
+from benchmarks.peers.task import Change, State, step
 
 
 class _Partition(StatelessSinkPartition[tuple[str, Change]]):
@@ -47,7 +47,7 @@ class _Keys:
 
 def _digest(state: State | None, message: Any) -> tuple[State, Change]:
     change = Change()
-    return step(state, event_of(message.headers), message.value, change), change
+    return step(state, message.headers, message.value, change), change
 
 
 flow = Dataflow("bench")

@@ -13,10 +13,11 @@ import msgspec
 import uvloop
 from aiokafka import AIOKafkaConsumer
 
-from benchmarks.peers.task import Change, State, decode, event_of, step
+from benchmarks.peers.tables import BEGIN, SAVE_STATES, columns_of, writes_of
+from benchmarks.peers.task import Change, State, step
 
 _PER_TRANSACTION = 100
-_encode = msgspec.json.encode
+_decode, _encode = msgspec.json.decode, msgspec.json.encode
 
 
 async def run(dsn: str, kafka: str, topic: str, group: str, records: int) -> None:
@@ -30,7 +31,7 @@ async def run(dsn: str, kafka: str, topic: str, group: str, records: int) -> Non
     seen = 0
     async for message in consumer:
         if not seen:
-            await session.execute("INSERT INTO progress VALUES (0, 0)")
+            await session.execute(BEGIN)
         seen += 1
         pending.append(message)
         if len(pending) == _PER_TRANSACTION or seen == records:
@@ -44,26 +45,14 @@ async def _digest(session: Any, messages: list[Any]) -> None:
     async with session.transaction():
         keys = list({message.key.decode() for message in messages})
         for client, state in await session.fetch("SELECT client, state FROM client WHERE client = ANY($1)", keys):
-            states[client] = decode(state)
+            states[client] = _decode(state)
         for message in messages:
             key = message.key.decode()
-            states[key] = step(states.get(key), event_of(message.headers), message.value, change)
-        await session.executemany("INSERT INTO fact VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING", change.facts)
-        await session.executemany(
-            "INSERT INTO client VALUES ($1, $2) ON CONFLICT (client) DO UPDATE SET state = excluded.state",
-            [(client, _encode(state)) for client, state in states.items()],
-        )
-        await session.executemany(
-            "INSERT INTO loan VALUES ($1, $2, $3, $4) ON CONFLICT (loan) DO UPDATE "
-            "SET region = excluded.region, paid = excluded.paid, oldest_due = excluded.oldest_due",
-            list(change.loans.values()),
-        )
-        await session.executemany(
-            "INSERT INTO counter VALUES ($1, $2, $3, $4) ON CONFLICT (region, month) DO UPDATE "
-            "SET due = counter.due + excluded.due, missed = counter.missed + excluded.missed",
-            change.counter_rows(),
-        )
-        await session.execute("UPDATE progress SET records = records + $1", change.records)
+            states[key] = step(states.get(key), message.headers, message.value, change)
+        saved = [(client, _encode(state)) for client, state in states.items() if state is not None]
+        await session.execute(SAVE_STATES, *columns_of(saved))
+        for statement, columns in writes_of(change):
+            await session.execute(statement, *columns)
 
 
 if __name__ == "__main__":

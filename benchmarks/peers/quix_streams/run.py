@@ -13,7 +13,7 @@ from quixstreams import Application
 from quixstreams.sinks.base import BatchingSink
 
 from benchmarks.peers.output import Output
-from benchmarks.peers.task import Change, event_of, step
+from benchmarks.peers.task import Change, step
 
 _CHECKPOINT_S = 1.0
 
@@ -47,7 +47,7 @@ def main(dsn: str, kafka: str, topic_name: str, group: str, state_dir: Path) -> 
             begun = True
             output.begin()
         change = Change()
-        state.set("client", step(state.get("client"), event_of(headers), value, change))
+        state.set("client", step(state.get("client"), headers, value, change))
         return change
 
     topic = application.topic(topic_name, key_deserializer="str", value_deserializer="bytes")
