@@ -15,6 +15,8 @@ from tests.support.processes import ROOT, Process
 
 TOPIC = "bench.peers"
 PEERS = ("plain_loop", "quix_streams", "bytewax")
+USUAL_AT_ONCE, MANY_AT_ONCE = 100, 2_000
+"""Records per transaction of the plain loop: what is usual, and as many as risk takes. The others decide themselves."""
 _PROGRESS = "SELECT coalesce(sum(records), 0)::bigint, count(*) > 0, true FROM progress"
 _TASK = "benchmarks.peers"
 
@@ -28,7 +30,7 @@ class Peers:
         self._pythons = {name: python_of(name) for name in PEERS}
         self.truth = Truth({}, {})
 
-    def run(self, name: str) -> Run:
+    def run(self, name: str, at_once: int = USUAL_AT_ONCE) -> Run:
         """Run one from the beginning of its topic, in a group and with a state of its own."""
         kept = self._folder / f"{name}-state"
         shutil.rmtree(kept, ignore_errors=True)
@@ -44,6 +46,7 @@ class Peers:
                 "BENCH_TOPIC": TOPIC,
                 "BENCH_GROUP": new_id(),
                 "BENCH_RECORDS": str(self._total),
+                "BENCH_AT_ONCE": str(at_once),
                 "PYTHONPATH": str(ROOT),
             }
             process = Process(command, environment, 0, self._folder / f"{name}.log", self._pythons[name])

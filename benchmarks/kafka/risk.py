@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.kafka.mix import LANES, records
-from benchmarks.kafka.peers import PEERS, TOPIC, Peers
+from benchmarks.kafka.peers import MANY_AT_ONCE, PEERS, TOPIC, Peers
 from benchmarks.kafka.servers import Servers
 from benchmarks.kafka.truth import joined, truth_of
 from benchmarks.kafka.watch import Run
@@ -22,6 +22,7 @@ PEER_FACTS = 40_000
 ROUNDS = 3
 BUDGET_S = 330.0
 """Another round begins only if it can end within this time from the start, unless rounds are asked for."""
+MANY = f"plain_loop of {MANY_AT_ONCE:,}"
 _TRUTH_PARTS = 2
 
 
@@ -52,6 +53,7 @@ def _go_round(ways: Ways, peers: Peers, runs: Mapping[str, list[Run]]) -> None:
     runs["fold"].append(ways.fold_only())
     for name in PEERS:
         runs[name].append(peers.run(name))
+    runs[MANY].append(peers.run("plain_loop", MANY_AT_ONCE))
 
 
 def _prepare(ways: Ways, peers: Peers, facts: int, few: int) -> None:
@@ -105,7 +107,7 @@ def _figures(runs: Mapping[str, list[Run]]) -> list[Measured]:
             aim=3,
             beside={
                 "by processor time": min(spent[name] for name in PEERS) / spent["one"],
-                **{key: value for name in PEERS for key, value in _processor(runs, name).items()},
+                **{key: value for name in (*PEERS, MANY) for key, value in _processor(runs, name).items()},
             },
         ),
         Measured(

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.peers.plain_loop.run`: what most would write: `async for`, a transaction per 100 records.
+"""`python -m benchmarks.peers.plain_loop.run`: what most would write: `async for`, a transaction per so many records.
 
 The state of the clients that these records touch is read and written in the same transaction as loans and counters;
 offsets are committed to the broker behind it. A crash in between repeats the records, which the ids in the state
@@ -16,11 +16,10 @@ from aiokafka import AIOKafkaConsumer
 from benchmarks.peers.tables import BEGIN, SAVE_STATES, columns_of, writes_of
 from benchmarks.peers.task import Change, State, step
 
-_PER_TRANSACTION = 100
 _decode, _encode = msgspec.json.decode, msgspec.json.encode
 
 
-async def run(dsn: str, kafka: str, topic: str, group: str, records: int) -> None:
+async def run(dsn: str, kafka: str, topic: str, group: str, records: int, at_once: int) -> None:
     """Digest so many records, then wait for more that do not come."""
     session = await asyncpg.connect(dsn)
     consumer = AIOKafkaConsumer(
@@ -34,7 +33,7 @@ async def run(dsn: str, kafka: str, topic: str, group: str, records: int) -> Non
             await session.execute(BEGIN)
         seen += 1
         pending.append(message)
-        if len(pending) == _PER_TRANSACTION or seen == records:
+        if len(pending) == at_once or seen == records:
             await _digest(session, pending)
             await consumer.commit()
             pending.clear()
@@ -64,5 +63,6 @@ if __name__ == "__main__":
             environment["BENCH_TOPIC"],
             environment["BENCH_GROUP"],
             int(environment["BENCH_RECORDS"]),
+            int(environment["BENCH_AT_ONCE"]),
         )
     )
