@@ -37,9 +37,17 @@ class _Recording(sqlite3.Connection):
         return super().execute(sql, parameters)
 
     def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
-        rows = [tuple(row) for row in parameters]
+        rows: list[tuple[Any, ...]] = []
+
+        def passing() -> Iterator[Any]:
+            # One by one: who writes may watch what becomes of each row before the next is asked for.
+            for row in parameters:
+                rows.append(tuple(row))
+                yield row
+
+        cursor = super().executemany(sql, passing())
         _write(Statement(self.path, sql, rows, True))
-        return super().executemany(sql, rows)
+        return cursor
 
 
 def read(path: Path, start: int) -> Iterator[Statement]:

@@ -1,6 +1,6 @@
 """Set-based statements over many rows: what both backends share in building them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from operator import eq, itemgetter
 from typing import Any, NamedTuple
@@ -49,16 +49,18 @@ class Shape(NamedTuple):
         """Return the rows as the driver takes them."""
         if not self.decorators:
             return [row if isinstance(row, tuple) else tuple(row) for row in rows]
-        bound = [list(row) for row in rows]
+        bound = rows
         for place, decorator in self.decorators:
             # A column often has one and the same object in all rows, such as the transaction's instant.
             given = taken = None
-            for values in bound:
-                if values[place] is not given:
-                    given = values[place]
+            changed: list[tuple[Any, ...]] = []
+            for row in bound:
+                if row[place] is not given:
+                    given = row[place]
                     taken = decorator.process_bind_param(given, self.dialect)
-                values[place] = taken
-        return [tuple(values) for values in bound]
+                changed.append((*row[:place], taken, *row[place + 1 :]))
+            bound = changed
+        return bound
 
 
 class Conflict(NamedTuple):
@@ -148,15 +150,17 @@ def sorted_by_key(shape: Shape, rows: Bound, key: Sequence[str]) -> Bound:
 
 def first_by_key(shape: Shape, rows: Bound, key: Sequence[str]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     """Return the first row of each key."""
-    places = shape.indexes(key)
+    pick = picker(shape.indexes(key))
     by_key: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    if len(places) == 1:
-        place = places[0]
-        for row in rows:
-            by_key.setdefault((row[place],), row)
-        return by_key
-    # Thousands of rows per transaction: itemgetter picks a key several times faster than a generator does.
-    pick = itemgetter(*places)
     for row in rows:
         by_key.setdefault(pick(row), row)
     return by_key
+
+
+def picker(places: tuple[int, ...]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """Return what picks the values at some places of a row, as a tuple."""
+    if len(places) == 1:
+        place = places[0]
+        return lambda row: (row[place],)
+    # Thousands of rows per transaction: itemgetter picks a key several times faster than a generator does.
+    return itemgetter(*places)

@@ -10,7 +10,7 @@ kept for the life of the process, which alone checkpoints, also keeps clear of S
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection, CursorResult, Executable, Table
 
 from shared.clock import Clock, SystemClock
-from shared.db.bulk import Conflict, Shape, by_key, first_by_key, on_conflict, shape_of, sorted_by_key
+from shared.db.bulk import Bound, Conflict, Shape, by_key, on_conflict, picker, shape_of, sorted_by_key
 from shared.db.group_commit import GroupCommit, Wake
 from shared.db.port import AnyRow, DatabaseUnavailable
 from shared.db.sqlite_link import Closing, Link, Threads, lock_file, outside_faults
@@ -36,7 +36,6 @@ DURABLE = ("journal_mode=WAL", "synchronous=FULL")
 READERS = 4
 _SLICE_ROWS = 500
 """Rows written or fetched before other tasks of the loop get a turn: a slice stays under 20 ms (D23)."""
-_KEYS_PER_QUERY = 400
 _WAL_PAGES = 4_000
 
 
@@ -122,11 +121,11 @@ class SqliteTx:
     ) -> set[tuple[Any, ...]]:
         """Insert the rows whose key is not there yet; return their keys."""
         shape = shape_of(table, tuple(columns), "sqlite")
-        first = first_by_key(shape, shape.bind(rows), shape.plain(key))
-        for known in await self._keys_there(shape, key, list(first)):
-            del first[known]
-        await self._write_many(shape, list(first.values()), "")
-        return set(first)
+        places = shape.indexes(shape.plain(key))
+        clause = f"ON CONFLICT ({', '.join(shape.quoted[place] for place in places)}) DO NOTHING"
+        new: list[tuple[Any, ...]] = []
+        await self._write_many(shape, shape.bind(rows), clause, new)
+        return set(map(picker(places), new))
 
     async def upsert(
         self,
@@ -156,33 +155,31 @@ class SqliteTx:
         self._open_link()
         self.wakes.append((channel, payload))
 
-    async def _write_many(self, shape: Shape, rows: Sequence[tuple[Any, ...]], clause: str) -> None:
+    async def _write_many(
+        self, shape: Shape, rows: Bound, clause: str, new: list[tuple[Any, ...]] | None = None
+    ) -> None:
+        """Write rows in slices; add to `new`, where it is given, those that the clause did not leave out."""
         marks = ", ".join("?" * len(shape.columns))
         sql = f"INSERT INTO {shape.table} AS old ({shape.column_list}) VALUES ({marks}) {clause}"  # noqa: S608 - names
         for start in range(0, len(rows), _SLICE_ROWS):
             if start:
                 await asyncio.sleep(0)
+            driver, part = self._open_link().driver, rows[start : start + _SLICE_ROWS]
             with outside_faults():
-                self._open_link().driver.executemany(sql, rows[start : start + _SLICE_ROWS]).close()
+                driver.executemany(sql, part if new is None else _noting(driver, part, new)).close()
 
-    async def _keys_there(
-        self, shape: Shape, key: Sequence[str], wanted: Sequence[tuple[Any, ...]]
-    ) -> list[tuple[Any, ...]]:
-        """Return which of the wanted keys the table has; nobody else can add one before this transaction ends."""
-        names = ", ".join(shape.quoted[place] for place in shape.indexes(key))
-        one = f"({', '.join('?' * len(key))})"
-        left = names if len(key) == 1 else f"({names})"
-        there: list[tuple[Any, ...]] = []
-        for start in range(0, len(wanted), _KEYS_PER_QUERY):
-            part = wanted[start : start + _KEYS_PER_QUERY]
-            values = ", ".join([one] * len(part))
-            sql = f"SELECT {names} FROM {shape.table} WHERE {left} IN (VALUES {values})"  # noqa: S608 - names only
-            flat = tuple(value for values in part for value in values)
-            with outside_faults():
-                there.extend(self._open_link().driver.execute(sql, flat).fetchall())
-            if len(part) == _KEYS_PER_QUERY:
-                await asyncio.sleep(0)
-        return there
+
+def _noting(driver: sqlite3.Connection, rows: Bound, new: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Yield rows to the driver, which asks for the next one when it has written one; add those to `new` that went in.
+
+    Asking the connection for its changes costs 0.1 us per row, looking for the keys before they are written 0.7.
+    """
+    before = driver.total_changes
+    for row in rows:
+        yield row
+        if driver.total_changes != before:
+            before += 1
+            new.append(row)
 
 
 async def _fetch_all(cursor: Cursor[R]) -> list[R]:
