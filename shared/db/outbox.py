@@ -47,7 +47,8 @@ class Backlog(NamedTuple):
 async def put(tx: Tx, house: HouseTables, rows: Sequence[OutboxRow]) -> None:
     """Add messages, in their order; sqlalchemy's IntegrityError when one of them waits already."""
     written = [
-        (row.event_id, row.topic, row.partition, row.key, _encode(row.headers), row.value, tx.now) for row in rows
+        (event_id, topic, partition, key, _encode(headers), value, tx.now)
+        for event_id, topic, partition, key, headers, value in rows
     ]
     await tx.insert(house.outbox, _COLUMNS, written)
 

@@ -49,16 +49,18 @@ def to_headers(envelope: Envelope) -> Headers:
         ("ce_type", envelope.type.encode()),
     ]
     # Written out, because this runs once for every message that leaves.
-    for header, value in (
-        ("ce_subject", envelope.subject),
-        ("ce_book", envelope.book),
-        ("ce_client", envelope.client),
-        ("ce_target", envelope.target),
-        ("ce_originid", envelope.origin_id),
-        ("traceparent", envelope.traceparent),
-    ):
-        if value:
-            headers.append((header, value.encode()))
+    if envelope.subject:
+        headers.append(("ce_subject", envelope.subject.encode()))
+    if envelope.book:
+        headers.append(("ce_book", envelope.book.encode()))
+    if envelope.client:
+        headers.append(("ce_client", envelope.client.encode()))
+    if envelope.target:
+        headers.append(("ce_target", envelope.target.encode()))
+    if envelope.origin_id:
+        headers.append(("ce_originid", envelope.origin_id.encode()))
+    if envelope.traceparent:
+        headers.append(("traceparent", envelope.traceparent.encode()))
     headers.append(("ce_time", _stamp(envelope.time)))
     if envelope.known_at is not None:
         headers.append(("ce_knownat", _stamp(envelope.known_at)))

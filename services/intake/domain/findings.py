@@ -4,7 +4,7 @@ import re
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from shared.kernel.money import CURRENCY_DIGITS, parse_amount
+from shared.kernel.money import CURRENCY_DIGITS, MAX_AMOUNT_MINOR, parse_amount
 
 ID_LENGTH_MAX = 64
 SOURCE_LENGTH_MAX = 128
@@ -16,6 +16,8 @@ RATE_PATTERN = r"^[0-9]{1,2}(\.[0-9]{1,12})?$"
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
 FIRST_DATE = date(1900, 1, 1)
 LAST_DATE = date(2199, 12, 31)
+_SURELY_FITS = len(str(MAX_AMOUNT_MINOR)) - 1
+"""An amount of so many digits in minor units is smaller than the largest one."""
 AHEAD_MAX = timedelta(days=1)
 """How far `known_at` may lie in the future: clocks of sources differ, business days end later in the west."""
 
@@ -70,13 +72,15 @@ def amount_problem(value: str, currency: str | None, *, zero: bool = False) -> s
     if not _AMOUNT.fullmatch(value):
         return f"{value[:24]!r} is not a positive decimal amount such as 1250.00"
     if currency in CURRENCY_DIGITS:
-        try:
-            positive = parse_amount(value, currency) > 0
-        except ValueError as error:
-            return str(error)
-    else:
-        positive = value.strip("0.") != ""
-    return None if positive or zero else "an amount is larger than zero"
+        digits = CURRENCY_DIGITS[currency]
+        whole, _, fraction = value.partition(".")
+        # Only what may be too large or too fine is worth reading as a number, once for each fact.
+        if len(fraction) > digits or len(whole) + digits > _SURELY_FITS:
+            try:
+                parse_amount(value, currency)
+            except ValueError as error:
+                return str(error)
+    return None if zero or value.strip("0.") else "an amount is larger than zero"
 
 
 def rate_problem(value: str) -> str | None:

@@ -10,12 +10,10 @@ from services.intake.domain.reasons import HeldReason
 from services.intake.domain.rules import Rule
 from services.intake.domain.schedules import amounts_of
 from shared.kernel.days import Day
-from shared.kernel.ids import hashed_id
+from shared.kernel.ids import SEPARATOR, digest_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_FORESEEN = ("forecast_completion", "forecast", "baseline")
-"""Fields of projects and milestones that say when something is to be done."""
 _EVENT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -58,7 +56,8 @@ def fact_name(event_id: str) -> str:
 
 def event_id_of(source: str, origin_id: str) -> str:
     """Return the event id of a producer's fact: the key of both ledgers."""
-    return hashed_id(source, origin_id)
+    # What `hashed_id` makes of the two, in half its time: it is asked once for every fact.
+    return digest_of(f"{source}{SEPARATOR}{origin_id}".encode())
 
 
 def microseconds(moment: datetime) -> int:
@@ -77,18 +76,17 @@ def read_fact(fact_type: str, rule: Rule, fact: Any, source: str, latest_forecas
     needs = [f"book {book}"]
     subject = getattr(fact, rule.subject) if rule.subject else ""
     subject_name = f"{rule.subject} {book} {subject}" if subject else ""
-    client = (getattr(fact, "client", None) or "") if rule.subject != "client" else subject
-    if rule.registers:
-        if rule.subject != "client":
-            needs.append(f"client {book} {client}")
-    elif subject:
-        needs.append(subject_name)
-    into = getattr(fact, "into", None)
-    if into:
-        needs.append(f"client {book} {into}")
+    client = fact.client if "client" in rule.ids else ""
+    if not rule.registers:
+        if subject:
+            needs.append(subject_name)
+    elif rule.subject != "client":
+        needs.append(f"client {book} {client}")
+    if "into" in rule.ids:
+        needs.append(f"client {book} {fact.into}")
     currency = getattr(fact, "currency", None) or ""
     refers = getattr(fact, rule.refers) if rule.refers else ""
-    foreseen = [day for name in _FORESEEN if (day := getattr(fact, name, None)) is not None]
+    late = any((day := getattr(fact, name)) is not None and day > latest_forecast for name in rule.foreseen)
     return Reading(
         type=fact_type,
         book=book,
@@ -103,7 +101,7 @@ def read_fact(fact_type: str, rule: Rule, fact: Any, source: str, latest_forecas
         refers_directly=refers if refers and _EVENT_ID.fullmatch(refers) else "",
         value_date=fact.value_date.toordinal(),
         known_at_us=None if fact.known_at is None else microseconds(fact.known_at),
-        held=HeldReason.IMPLAUSIBLE_FORECAST if max(foreseen, default=latest_forecast) > latest_forecast else None,
+        held=HeldReason.IMPLAUSIBLE_FORECAST if late else None,
     )
 
 

@@ -41,6 +41,8 @@ class Rule(NamedTuple):
     checks: tuple[Check, ...] = ()
     refers: str = ""
     """The field that names an earlier fact, by its producer's id or its event id."""
+    foreseen: tuple[str, ...] = ()
+    """Fields of projects and milestones that say when something is to be done."""
 
 
 def _attributes(fact: Fields, found: list[Finding]) -> None:
@@ -154,8 +156,12 @@ RULES: Mapping[str, Rule] = {
     "tocsin.loan.closed.v1": Rule("loan", _LOAN),
     "tocsin.loan.left_book.v1": Rule("loan", _LOAN),
     "tocsin.project.registered.v1": Rule("project", ("project", "client"), True, checks=(_attributes,)),
-    "tocsin.project.reported.v1": Rule("project", ("project",), checks=(_report,)),
-    "tocsin.milestone.reported.v1": Rule("project", ("project", "milestone"), checks=(_milestone,)),
+    "tocsin.project.reported.v1": Rule(
+        "project", ("project",), checks=(_report,), foreseen=("forecast_completion",)
+    ),
+    "tocsin.milestone.reported.v1": Rule(
+        "project", ("project", "milestone"), checks=(_milestone,), foreseen=("baseline", "forecast")
+    ),
     "tocsin.fact.corrected.v1": Rule("", (), refers="fact"),
 }
 """By CloudEvents type; a test holds the keys equal to the catalogue."""

@@ -154,9 +154,10 @@ def _judge_all(run: _Run) -> tuple[list[tuple[IncomingFact, Accepted]], list[Inc
             verdicts.pop(fact.event_id, None)
             if reading.registers:
                 view.note(reading.registers, verdict.client, reading.currency, fact.event_id)
-            view.targets[fact.event_id] = target_from(
-                fact.event_id, reading.type, reading.book, verdict.subject, verdict.client, fact.body
-            )
+            if fact.event_id in view.sought:
+                view.targets[fact.event_id] = target_from(
+                    fact.event_id, reading.type, reading.book, verdict.subject, verdict.client, fact.body
+                )
         else:
             verdicts[fact.event_id] = verdict
             pending.append(fact)

@@ -6,6 +6,7 @@ resource. The bytes of a fact's `data` are kept as they came and passed on uncha
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -173,8 +174,8 @@ def _read_body(
     except WRONG as error:
         fact, wrong = explain_json(body, STRICT[fact_type], str(error))
         found += _placed(wrong, place)
-    if fact is not None:
-        found += _placed(check_fact(rule, fact, now), place)
+    if fact is not None and (wrong := check_fact(rule, fact, now)):
+        found += _placed(wrong, place)
     if len(body) > bounds.max_fact_bytes:
         found.append(Finding(place, f"larger than {bounds.max_fact_bytes} bytes"))
     if found:
@@ -186,9 +187,15 @@ def _read_body(
         reading=read_fact(fact_type, rule, fact, source, bounds.latest_forecast),
         digest=digest_of(fact_type.encode() + _encode(_decode(body))),
         body=body,
-        received_at_us=microseconds(now),
+        received_at_us=_received_us(now),
         place=place,
     )
+
+
+@lru_cache(maxsize=16)
+def _received_us(now: datetime) -> int:
+    """Return a moment of receipt as stored: the same for all facts of a batch."""
+    return microseconds(now)
 
 
 def _placed(found: list[Finding], place: str) -> list[Finding]:

@@ -20,6 +20,8 @@ class View:
     def __init__(self) -> None:
         """Know nothing."""
         self.known: dict[str, Registered] = {}
+        self.sought: set[str] = set()
+        """Event ids that facts refer to: few facts do, so no other one is kept as a target."""
         self.targets: dict[str, Target] = {}
         self.open_days: dict[str, Day] = {}
         """Book -> its open day, of the books that are held."""
@@ -41,15 +43,10 @@ async def look_up(tx: Tx, view: View, facts: Sequence[IncomingFact], *, released
     `released` facts come from quarantine, where their own locked rows already keep others out: what they still lack
     is read and not locked, so that two transactions that each bring one half of it cannot stand in each other's way.
     """
-    names: set[str] = set()
-    earlier: set[str] = set()
-    for fact in facts:
-        reading = fact.reading
-        names.update(reading.needs)
-        if reading.registers:
-            names.add(reading.registers)
-        if reading.refers:
-            earlier.update(one for one in (reading.refers, reading.refers_directly) if one)
+    readings = [fact.reading for fact in facts]
+    names = {name for reading in readings for name in reading.needs}
+    names.update(reading.registers for reading in readings if reading.registers)
+    earlier = {one for reading in readings if reading.refers for one in (reading.refers, reading.refers_directly) if one}
     names = names - view.known.keys() if released else view.unseen(names)
     await look_up_names(tx, view, names, facts, released=released)
     if earlier:
@@ -64,8 +61,7 @@ async def look_up_names(
     wanted = names - view.known.keys()
     await _share_books(tx, view, wanted)
     if others := [name for name in wanted if not name.startswith(_BOOK)]:
-        for row in await registry.read(tx, others):
-            view.note(*row)
+        view.known |= await registry.read(tx, others)
     missing = wanted - view.known.keys()
     if missing:
         await registry.hold_places(tx, missing)
@@ -78,13 +74,11 @@ async def look_up_names(
         # one order, so that two clients that wait for each other can arrive at the same time.
         clients |= await quarantine.merging(tx, {name for name in reading if name.startswith(_CLIENT)})
     if reading:
-        for row in await registry.lock(tx, clients | reading):
-            view.note(*row)
+        view.known |= await registry.lock(tx, clients | reading)
     elif clients:
         await registry.hold(tx, clients)
     if released and missing:
-        for row in await registry.read(tx, missing):
-            view.note(*row)
+        view.known |= await registry.read(tx, missing)
     # A book that was opened while this transaction waited for its name is still to be held shared.
     await _share_books(tx, view, missing & view.known.keys())
 
@@ -92,6 +86,7 @@ async def look_up_names(
 async def look_up_facts(tx: Tx, view: View, event_ids: Collection[str]) -> None:
     """Look up earlier facts, and make sure that those not there cannot be missed when they arrive."""
     view.looked.update(_FACT + one for one in event_ids)
+    view.sought.update(event_ids)
     await _read_facts(tx, view, event_ids)
     missing = [one for one in event_ids if one not in view.targets]
     if missing:
