@@ -4,7 +4,7 @@ A row exists until it is known to be sent: the relay reads the lowest rows of a 
 one key stay in order, because a transaction locks the row that orders the key before it puts here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -44,8 +44,11 @@ class Backlog(NamedTuple):
     oldest: datetime
 
 
-async def put(tx: Tx, house: HouseTables, rows: Sequence[OutboxRow]) -> None:
-    """Add messages, in their order; sqlalchemy's IntegrityError when one of them waits already."""
+async def put(tx: Tx, house: HouseTables, rows: Iterable[OutboxRow]) -> None:
+    """Add messages, in their order; sqlalchemy's IntegrityError when one of them waits already.
+
+    Rows that are made as they are taken cost less: the headers of one, a dozen objects, are gone before the next.
+    """
     written = [
         (event_id, topic, partition, key, _encode(headers), value, tx.now)
         for event_id, topic, partition, key, headers, value in rows

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from services.intake.domain.findings import Finding, amount_problem
 from services.intake.domain.reading import Reading, fact_name
 from services.intake.domain.reasons import HeldReason
@@ -24,7 +26,7 @@ _ALREADY_KNOWN = {
 }
 
 
-class Registered(NamedTuple):
+class Registered(msgspec.Struct, frozen=True, gc=False):
     """What is known under a name."""
 
     client: str = ""
@@ -53,7 +55,7 @@ class Replacement(NamedTuple):
     repayment: str = ""
 
 
-class Accepted(NamedTuple):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """It goes into the ledger and on its way, under this client's key."""
 
     client: str

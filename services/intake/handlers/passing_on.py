@@ -1,6 +1,6 @@
 """What leaves intake: accepted facts and contacts by client, books and closes one copy per lane (D3, D8)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -34,31 +34,36 @@ async def pass_on(
     """
     if not accepted:
         return
+    passed: dict[tuple[str, int], list[str]] = {}
+    await outbox.put(tx, desk.house, _messages(desk, accepted, passed))
+    await tallies.add(tx, [(book, lane, open_days[book], ids) for (book, lane), ids in passed.items()])
+
+
+def _messages(
+    desk: Desk, accepted: Sequence[tuple[IncomingFact, Accepted]], passed: dict[tuple[str, int], list[str]]
+) -> Iterator[OutboxRow]:
+    """Yield what tells others of facts; note in `passed` the event ids of each (book, lane)."""
     trace = telemetry.traceparent()
     moments: dict[int, datetime] = {}
-    rows = []
-    passed: dict[tuple[str, int], list[str]] = {}
-    for fact, (client, subject, target) in accepted:
-        reading = fact.reading
+    for fact, verdict in accepted:
+        reading, client = fact.reading, verdict.client
         envelope = Envelope(
             id=fact.event_id,
             source=fact.source,
             type=reading.type,
             time=_moment(moments, fact.received_at_us),
-            subject=subject,
+            subject=verdict.subject,
             book=reading.book,
             client=client,
             known_at=_moment(moments, fact.known_at_us),
-            target=target,
+            target=verdict.target,
             origin_id=fact.origin_id,
             traceparent=telemetry.onward(fact.traceparent) if fact.traceparent else trace,
         )
         key = f"{reading.book}/{client}"
         lane = desk.lane(key)
-        rows.append(OutboxRow(fact.event_id, _TO, lane, key, to_headers(envelope), fact.body))
         passed.setdefault((reading.book, lane), []).append(fact.event_id)
-    await outbox.put(tx, desk.house, rows)
-    await tallies.add(tx, [(book, lane, open_days[book], ids) for (book, lane), ids in passed.items()])
+        yield OutboxRow(fact.event_id, _TO, lane, key, to_headers(envelope), fact.body)
 
 
 async def tell_of_client(tx: Tx, desk: Desk, event_id: str, message: Message, book: str, client: str) -> None:
