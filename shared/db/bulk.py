@@ -47,9 +47,7 @@ class Shape(NamedTuple):
 
     def bind(self, rows: Sequence[Sequence[Any]]) -> Bound:
         """Return the rows as the driver takes them."""
-        if not self.decorators:
-            return [row if isinstance(row, tuple) else tuple(row) for row in rows]
-        bound = rows
+        bound = [row if isinstance(row, tuple) else tuple(row) for row in rows]
         for place, decorator in self.decorators:
             # A column often has one and the same object in all rows, such as the transaction's instant.
             given = taken = None

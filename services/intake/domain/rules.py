@@ -156,9 +156,7 @@ RULES: Mapping[str, Rule] = {
     "tocsin.loan.closed.v1": Rule("loan", _LOAN),
     "tocsin.loan.left_book.v1": Rule("loan", _LOAN),
     "tocsin.project.registered.v1": Rule("project", ("project", "client"), True, checks=(_attributes,)),
-    "tocsin.project.reported.v1": Rule(
-        "project", ("project",), checks=(_report,), foreseen=("forecast_completion",)
-    ),
+    "tocsin.project.reported.v1": Rule("project", ("project",), checks=(_report,), foreseen=("forecast_completion",)),
     "tocsin.milestone.reported.v1": Rule(
         "project", ("project", "milestone"), checks=(_milestone,), foreseen=("baseline", "forecast")
     ),
