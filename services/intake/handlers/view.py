@@ -46,7 +46,8 @@ async def look_up(tx: Tx, view: View, facts: Sequence[IncomingFact], *, released
     readings = [fact.reading for fact in facts]
     names = {name for reading in readings for name in reading.needs}
     names.update(reading.registers for reading in readings if reading.registers)
-    earlier = {one for reading in readings for one in (reading.refers, reading.refers_directly) if one}
+    referring = [reading for reading in readings if reading.refers]
+    earlier = {one for reading in referring for one in (reading.refers, reading.refers_directly) if one}
     names = names - view.known.keys() if released else view.unseen(names)
     await look_up_names(tx, view, names, facts, released=released)
     if earlier:
