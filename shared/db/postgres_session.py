@@ -18,6 +18,7 @@ _log = logging.getLogger(__name__)
 
 _RETRY_DELAY_S = 0.5
 _CLOSE_TIMEOUT_S = 2.0
+_LOST = "the claim's session was lost"
 
 
 class Claims:
@@ -93,23 +94,30 @@ class _Holder:
 
     def __init__(self) -> None:
         self._task: asyncio.Task[Any] | None = None
+        self._cancelling = 0
         self._lost = False
 
     def __enter__(self) -> None:
+        if self._lost:
+            # As it was granted: nobody could be broken off yet.
+            raise DatabaseUnavailable(_LOST)
         self._task = asyncio.current_task()
+        assert self._task is not None
+        # Not 0 for ever in a task whose TaskGroup once failed (CPython to 3.12).
+        self._cancelling = self._task.cancelling()
 
     def lose(self) -> None:
         """Break the block off."""
         if self._task is not None and not self._lost:
-            self._lost = True
             self._task.cancel()
+        self._lost = True
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         task, self._task = self._task, None
         if self._lost and task is not None:
             remaining = task.uncancel()
-            if remaining == 0 and (error is None or isinstance(error, asyncio.CancelledError)):
-                raise DatabaseUnavailable("the claim's session was lost") from error
+            if remaining <= self._cancelling and (error is None or isinstance(error, asyncio.CancelledError)):
+                raise DatabaseUnavailable(_LOST) from error
 
 
 class Notifications:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from shared.db.port import DatabaseUnavailable
 from shared.db.postgres import PostgresDatabase, open_postgres
+from shared.log.port import LogUnavailable
 from tests.support.databases import ITEM, METADATA
 from tests.support.postgres import PostgresServer, create_database
 
@@ -174,6 +175,48 @@ class TestClaim:
                     await task
             async with other.claim("relay") as held:
                 assert held
+
+    async def test_its_loss_is_told_to_a_task_whose_task_group_had_failed_before(self, postgres_dsn: str) -> None:
+        """CPython's TaskGroup leaves `cancelling()` at 1 then, to 3.12; the loop must not end as if cancelled."""
+        async with opened(postgres_dsn) as one:
+            holding = asyncio.Event()
+
+            async def fail() -> None:
+                await asyncio.sleep(0)
+                raise LogUnavailable("refused")
+
+            async def hold() -> None:
+                with pytest.raises(ExceptionGroup):
+                    async with asyncio.TaskGroup() as tasks:
+                        tasks.create_task(fail())
+                async with one.claim("relay"):
+                    holding.set()
+                    await asyncio.Event().wait()
+
+            task = asyncio.create_task(hold())
+            await holding.wait()
+            await break_off(one, "query LIKE '%advisory%'")
+            with pytest.raises(DatabaseUnavailable, match="claim"):
+                await task
+
+    async def test_is_not_begun_when_its_session_is_lost_as_it_is_granted(
+        self, database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        claims = database._claims
+        ask = claims._ask
+
+        async def lose_the_session(sql: str, number: int, connect: bool) -> bool:
+            answer = await ask(sql, number, connect)
+            if connect:
+                session = claims._session
+                claims._lost(session)
+                session.terminate()
+            return answer
+
+        monkeypatch.setattr(claims, "_ask", lose_the_session)
+        with pytest.raises(DatabaseUnavailable, match="claim"):
+            async with database.claim("relay"):
+                pytest.fail("it works without its claim")
 
     async def test_a_cancelled_holder_gives_it_up(self, postgres_dsn: str) -> None:
         async with opened(postgres_dsn) as one, opened(postgres_dsn) as other:
