@@ -59,8 +59,9 @@ class Migratable(Protocol):
         """Run synchronous SQLAlchemy work in one transaction."""
 
 
-async def upgrade(database: Migratable, service_package: str) -> None:
-    """Run all pending revisions of a service such as `services.intake`, in one transaction; concurrent calls wait."""
+async def upgrade(database: Migratable, service_package: str, revision: str = "head") -> None:
+    """Run all pending revisions, up to one if it is named, of a service such as `services.intake`, in one transaction;
+    concurrent calls wait."""
 
     def run(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
@@ -68,7 +69,7 @@ async def upgrade(database: Migratable, service_package: str) -> None:
         config = _config(service_package)
         config.attributes[_CONNECTION] = connection
         config.attributes[_SERVICE] = _service_of(service_package)
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
 
     await database.run_sync(run)
     crash_point("migrate.after_commit", _service_of(service_package))

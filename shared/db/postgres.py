@@ -35,6 +35,9 @@ _SERVER_SETTINGS = {
     "lock_timeout": "30s",
     # Compiling a plan costs more than any statement of ours.
     "jit": "off",
+    # A connection keeps its plans. One made while a table was nearly empty would read all of it for each look-up when
+    # it has grown, until it is next analysed: 60 ms instead of 2 for 700 clients among 5,000 (measured).
+    "enable_seqscan": "off",
     "timezone": "UTC",
 }
 

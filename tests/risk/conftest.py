@@ -26,8 +26,8 @@ from tests.support.postgres import create_database, drop_database
 
 
 @pytest.fixture(params=["memory", pytest.param("postgresql", marks=pytest.mark.servers)])
-async def database(request: pytest.FixtureRequest) -> AsyncIterator[AnyDatabase]:
-    """An empty database with risk's tables."""
+async def unmigrated(request: pytest.FixtureRequest) -> AsyncIterator[AnyDatabase]:
+    """A database without any tables."""
     async with AsyncExitStack() as opened:
         opening: AnyDatabase
         if request.param == "memory":
@@ -37,8 +37,14 @@ async def database(request: pytest.FixtureRequest) -> AsyncIterator[AnyDatabase]
             opened.push_async_callback(drop_database, dsn)
             opening = open_postgres(dsn, pool_size=4, clock=new_clock())
         opened.push_async_callback(opening.close)
-        await migrate.upgrade(opening, "services.risk")
         yield opening
+
+
+@pytest.fixture
+async def database(unmigrated: AnyDatabase) -> AnyDatabase:
+    """An empty database with risk's tables."""
+    await migrate.upgrade(unmigrated, "services.risk")
+    return unmigrated
 
 
 @pytest.fixture

@@ -52,6 +52,16 @@ async def break_off(database: PostgresDatabase, condition: str = "true") -> None
         )
 
 
+async def test_a_look_up_searches_even_a_table_that_is_nearly_empty(database: PostgresDatabase) -> None:
+    """Its plan is kept by the connection, and used when the table has grown."""
+    await write(database, "a")
+    sought = f"EXPLAIN SELECT amount FROM {ITEM.name} WHERE book = 'b' AND name = ANY (ARRAY['a', 'b'])"
+    async with database.read() as tx:
+        plan = [row[0] for row in await tx.rows(text(sought))]
+    assert any("Index" in step for step in plan), plan
+    assert not any("Seq Scan" in step for step in plan), plan
+
+
 class TestOutage:
     async def test_a_lost_connection_is_an_outage_and_the_next_transaction_gets_another(
         self, database: PostgresDatabase

@@ -144,8 +144,8 @@ class Surroundings:
         found: list[tuple[str, bytes]] = []
         if indicator in ("charge_off_rate", "default_rate"):
             ended = (month_start(point.month), point.as_of)
-            found += await subjects.heaviest_loans(tx, book, _CANDIDATES, ended=ended)
+            found += await subjects.heaviest_charged_off(tx, book, ended, _CANDIDATES)
         if indicator != "charge_off_rate":
             due_by = candidates_due_by(indicator, point.as_of, point.terms)
-            found += await subjects.heaviest_loans(tx, book, _CANDIDATES, due_by=due_by)
+            found += await subjects.heaviest_active(tx, book, due_by, _CANDIDATES)
         return found

@@ -11,7 +11,7 @@ from services.risk.domain.client import ClientHistory, attributes_at, history_of
 from services.risk.domain.loan import LoanView
 from services.risk.domain.project import ProjectView
 from services.risk.domain.segments import SegmentMove
-from services.risk.handlers.arrivals import subject_of
+from services.risk.handlers.arrivals import LOAN, PROJECT, subject_of
 from services.risk.handlers.translate import Told, attributes_in, client_facts, loan_facts, project_facts, told_from_row
 from services.risk.store import books, facts, marks, subjects
 from shared.db.port import Tx
@@ -60,13 +60,13 @@ async def open_day_of(tx: Tx, terms: BookTerms) -> Day:
 
 async def see_loan(tx: Tx, terms: BookTerms, name: str, then: Then) -> Seen | None:
     """Return one loan; None when it is not known by then."""
-    row = await subjects.loan_row(tx, terms.book, name)
+    row = await subjects.loan_row(tx, subject_of(LOAN, terms.book, name))
     return None if row is None else await _see(tx, terms, row, name, then)
 
 
 async def see_project(tx: Tx, terms: BookTerms, name: str, then: Then) -> Seen | None:
     """Return one project; None when it is not known by then."""
-    row = await subjects.project_row(tx, terms.book, name)
+    row = await subjects.project_row(tx, subject_of(PROJECT, terms.book, name))
     return None if row is None else await _see(tx, terms, row, name, then)
 
 

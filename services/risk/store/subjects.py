@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, Table, select, update
+from sqlalchemy import ColumnElement, Row, Select, Table, select, update
 
-from services.risk.store.tables import CLIENT, LOAN, PROJECT, SURVEY
+from services.risk.store.tables import ACTIVE, CLIENT, LOAN, PROJECT, SURVEY
 from shared.db.among import among_given
 from shared.db.port import Tx
 from shared.kernel.days import Day
@@ -14,6 +14,7 @@ LOAN_COLUMNS = tuple(column.name for column in LOAN.columns)
 PROJECT_COLUMNS = tuple(column.name for column in PROJECT.columns)
 SURVEY_COLUMNS = tuple(column.name for column in SURVEY.columns)
 CLIENT_COLUMNS = tuple(column.name for column in CLIENT.columns)
+_CLIENT_KEY = ("client", "book")
 
 _CLIENTS = select(CLIENT).where(among_given(CLIENT.c.client, "names"))
 
@@ -76,19 +77,19 @@ async def surveys_kept(tx: Tx, subjects: Iterable[str]) -> dict[str, Kept]:
 async def save_loans(tx: Tx, rows: Sequence[Sequence[Any]]) -> None:
     """Write loans, in the order of `LOAN_COLUMNS`."""
     if rows:
-        await tx.upsert(LOAN, LOAN_COLUMNS, rows, ("book", "loan"))
+        await tx.upsert(LOAN, LOAN_COLUMNS, rows, ("subject",))
 
 
 async def save_projects(tx: Tx, rows: Sequence[Sequence[Any]]) -> None:
     """Write projects, in the order of `PROJECT_COLUMNS`."""
     if rows:
-        await tx.upsert(PROJECT, PROJECT_COLUMNS, rows, ("book", "project"))
+        await tx.upsert(PROJECT, PROJECT_COLUMNS, rows, ("subject",))
 
 
 async def save_surveys(tx: Tx, rows: Sequence[Sequence[Any]]) -> None:
     """Write surveys, in the order of `SURVEY_COLUMNS`."""
     if rows:
-        await tx.upsert(SURVEY, SURVEY_COLUMNS, rows, ("book", "survey"))
+        await tx.upsert(SURVEY, SURVEY_COLUMNS, rows, ("subject",))
 
 
 async def clients_kept(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], ClientRow]:
@@ -101,7 +102,7 @@ async def clients_kept(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[tuple[st
 async def save_clients(tx: Tx, rows: Sequence[ClientRow]) -> None:
     """Write clients."""
     if rows:
-        await tx.upsert(CLIENT, CLIENT_COLUMNS, rows, ("book", "client"))
+        await tx.upsert(CLIENT, CLIENT_COLUMNS, rows, _CLIENT_KEY)
 
 
 async def subjects_of_clients(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
@@ -120,7 +121,7 @@ async def subjects_of_clients(tx: Tx, keys: Iterable[tuple[str, str]]) -> dict[t
 async def degrade_client(tx: Tx, book: str, client: str, partition: int, moves: bytes) -> None:
     """Mark a client as one of whose messages we could not digest; one that is not known yet gets an empty row."""
     row = ClientRow(book, client, partition, "", "", moves, True)
-    await tx.insert_new(CLIENT, CLIENT_COLUMNS, [row], ("book", "client"))
+    await tx.insert_new(CLIENT, CLIENT_COLUMNS, [row], _CLIENT_KEY)
     await tx.execute(update(CLIENT).where(CLIENT.c.book == book, CLIENT.c.client == client).values(degraded=True))
 
 
@@ -140,14 +141,14 @@ async def degraded_clients(tx: Tx, book: str, limit: int) -> list[str]:
     return [row.client for row in rows]
 
 
-async def loan_row(tx: Tx, book: str, loan: str) -> Row[Any] | None:
+async def loan_row(tx: Tx, subject: str) -> Row[Any] | None:
     """Return one loan."""
-    return await tx.row(select(LOAN).where(LOAN.c.book == book, LOAN.c.loan == loan))
+    return await tx.row(select(LOAN).where(LOAN.c.subject == subject))
 
 
-async def project_row(tx: Tx, book: str, project: str) -> Row[Any] | None:
+async def project_row(tx: Tx, subject: str) -> Row[Any] | None:
     """Return one project."""
-    return await tx.row(select(PROJECT).where(PROJECT.c.book == book, PROJECT.c.project == project))
+    return await tx.row(select(PROJECT).where(PROJECT.c.subject == subject))
 
 
 async def client_row(tx: Tx, book: str, client: str) -> ClientRow | None:
@@ -180,20 +181,25 @@ async def projects_of_client(tx: Tx, book: str, client: str, limit: int) -> Sequ
     )
 
 
-async def heaviest_loans(
-    tx: Tx, book: str, limit: int, due_by: Day | None = None, ended: tuple[Day, Day] | None = None
-) -> list[tuple[str, bytes]]:
-    """Return (id, state) of the heaviest loans with something uncovered that was due by a day, or that ended between
-    two days; without either of all active ones."""
-    where = [LOAN.c.book == book, LOAN.c.state.is_not(None)]
-    if ended is not None:
-        where += [LOAN.c.end_day >= ended[0], LOAN.c.end_day <= ended[1], LOAN.c.status == "charged_off"]
-    elif due_by is not None:
-        where.append(LOAN.c.oldest_due <= due_by)
-    else:
-        where.append(LOAN.c.status == "active")
+async def heaviest_active(tx: Tx, book: str, due_by: Day | None, limit: int) -> list[tuple[str, bytes]]:
+    """Return (id, state) of the heaviest active loans, only those with something uncovered that was due by a day if one
+    is given."""
+    where = [] if due_by is None else [LOAN.c.oldest_due <= due_by]
+    return await _heaviest(tx, book, [ACTIVE, *where], limit)
+
+
+async def heaviest_charged_off(tx: Tx, book: str, ended: tuple[Day, Day], limit: int) -> list[tuple[str, bytes]]:
+    """Return (id, state) of the heaviest loans that were charged off between two days."""
+    between = [LOAN.c.end_day >= ended[0], LOAN.c.end_day <= ended[1]]
+    return await _heaviest(tx, book, [LOAN.c.status == "charged_off", *between], limit)
+
+
+async def _heaviest(tx: Tx, book: str, where: Sequence[ColumnElement[bool]], limit: int) -> list[tuple[str, bytes]]:
     rows = await tx.rows(
-        select(LOAN.c.loan, LOAN.c.state).where(*where).order_by(LOAN.c.weight_minor.desc(), LOAN.c.loan).limit(limit)
+        select(LOAN.c.loan, LOAN.c.state)
+        .where(LOAN.c.book == book, LOAN.c.state.is_not(None), *where)
+        .order_by(LOAN.c.weight_minor.desc(), LOAN.c.loan)
+        .limit(limit)
     )
     return [(row.loan, row.state) for row in rows]
 

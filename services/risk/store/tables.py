@@ -3,7 +3,22 @@
 Keys of many narrow rows are ordered so that one segment's measure is one contiguous range.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    column,
+    literal_column,
+)
 
 from shared.db.house import house_tables
 from shared.db.letters import Morgue, dead_letter_table
@@ -13,6 +28,12 @@ METADATA = MetaData()
 HOUSE = house_tables(METADATA)
 SOURCE = "/tocsin/risk"
 """CloudEvents source of what risk says."""
+
+
+def _partial(name: str, where: ColumnElement[bool], *columns: str) -> Index:
+    """Return an index of those rows only of which `where` is true."""
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
 
 LEDGER = Table(
     "ledger",
@@ -104,22 +125,28 @@ where the lane opened the book; one from before begins with a close that was com
 CLIENT = Table(
     "client",
     METADATA,
-    Column("book", Text, primary_key=True),
-    Column("client", Text, primary_key=True),
+    Column("book", Text, nullable=False),
+    Column("client", Text, nullable=False),
     Column("partition", Integer, nullable=False),
     Column("kind", Text, nullable=False),
     Column("alias_of", Text, nullable=False),
     Column("moves", LargeBinary, nullable=False),
     Column("degraded", Boolean, nullable=False),
+    # A batch asks for its clients by their names: what is asked for comes first.
+    PrimaryKeyConstraint("client", "book"),
+    _partial("client_degraded", column("degraded", Boolean).is_(True), "book", "client"),
 )
 """`moves` is the packed history of the client's segment attributes (D18)."""
+
+ACTIVE: ColumnElement[bool] = column("status") == literal_column("'active'")
+"""The condition that a loan is active, as its index has it: with a parameter it would not be known to be the same."""
 
 LOAN = Table(
     "loan",
     METADATA,
-    Column("book", Text, primary_key=True),
-    Column("loan", Text, primary_key=True),
-    Column("subject", Text, nullable=False, unique=True),
+    Column("book", Text, nullable=False),
+    Column("loan", Text, nullable=False),
+    Column("subject", Text, primary_key=True),
     Column("client", Text, nullable=False),
     Column("partition", Integer, nullable=False),
     Column("currency", Text, nullable=False),
@@ -128,10 +155,10 @@ LOAN = Table(
     Column("oldest_due", Integer, nullable=True),
     Column("end_day", Integer, nullable=True),
     Column("state", LargeBinary, nullable=True),
-    Index("loan_client", "book", "client"),
-    Index("loan_weight", "book", "status", "weight_minor"),
-    Index("loan_oldest_due", "book", "oldest_due"),
-    Index("loan_end_day", "book", "end_day"),
+    Index("loan_client", "client", "book"),
+    # What a repayment moves stands in one index: PostgreSQL writes every index of a row anew for it.
+    _partial("loan_heaviest", ACTIVE, "book", "weight_minor", "oldest_due"),
+    _partial("loan_ended", column("end_day").is_not(None), "book", "end_day"),
 )
 """The saved state from which the live path goes on; absent when the facts so far make no loan. `weight_minor` is the
 principal, or what it was before the loan ended."""
@@ -145,19 +172,19 @@ PROJECT = Table(
     Column("client", Text, nullable=False),
     Column("partition", Integer, nullable=False),
     Column("state", LargeBinary, nullable=True),
-    Index("project_client", "book", "client"),
+    Index("project_client", "client", "book"),
 )
 
 SURVEY = Table(
     "survey",
     METADATA,
-    Column("book", Text, primary_key=True),
-    Column("survey", Text, primary_key=True),
-    Column("subject", Text, nullable=False, unique=True),
+    Column("book", Text, nullable=False),
+    Column("survey", Text, nullable=False),
+    Column("subject", Text, primary_key=True),
     Column("client", Text, nullable=False),
     Column("partition", Integer, nullable=False),
     Column("state", LargeBinary, nullable=True),
-    Index("survey_client", "book", "client"),
+    Index("survey_client", "client", "book"),
 )
 
 CURE = Table(
@@ -189,8 +216,13 @@ COUNTER = Table(
     Column("partition", Integer, primary_key=True, autoincrement=False),
     Column("value", BigInteger, nullable=False),
     sqlite_with_rowid=False,
+    postgresql_with={"fillfactor": 60},
 )
-"""What the facts of a day add to a tally, per partition: summed on read, so there is no hot row."""
+"""What the facts of a day add to a tally, per partition: summed on read, so there is no hot row.
+
+Most are added to again. With room on its page PostgreSQL keeps the new version of a row there and its index as it is:
+of those of 120,000 facts 98 % instead of 42 %, which takes a quarter less time, and no more space.
+"""
 
 COUNTER_MONTH = Table(
     "counter_month",
@@ -200,6 +232,7 @@ COUNTER_MONTH = Table(
     Column("partition", Integer, primary_key=True, autoincrement=False),
     Column("value", BigInteger, nullable=False),
     sqlite_with_rowid=False,
+    postgresql_with={"fillfactor": 60},
 )
 """The same by month, so that a level at a date costs months of history and not days."""
 
