@@ -18,12 +18,12 @@ import uvloop
 
 from services.risk.domain import loan
 from services.risk.domain.book import BookTerms
-from services.risk.domain.cells import Cells, add
+from services.risk.domain.cells import Cells
 from services.risk.domain.change import Change, Known, Total
 from services.risk.domain.client import history_of
 from services.risk.domain.loan_facts import order_of
 from services.risk.domain.loan_state import LoanState
-from services.risk.domain.segments import SegmentLog, SegmentMove, place
+from services.risk.domain.segments import SegmentLog, SegmentMove, place_into, segment_log
 from services.risk.handlers.arrivals import Arrival, decode_batch
 from services.risk.handlers.clients import told_of
 from services.risk.handlers.fold import terms_of
@@ -43,11 +43,11 @@ Totals = dict[Group, Total]
 
 
 class Memory:
-    """Everything that risk keeps of a book of loans, as objects."""
+    """Everything that risk keeps of books of loans, as objects."""
 
     def __init__(self) -> None:
         """Nothing is known yet."""
-        self.cells: Cells = {}
+        self._cells: Cells = {}
         self._terms: dict[str, BookTerms] = {}
         self._ids: set[str] = set()
         self._told: defaultdict[str, list[Told]] = defaultdict(list)
@@ -67,13 +67,18 @@ class Memory:
                 self._ids.add(one.envelope.id)
                 fresh[one.subject].append(one)
         totals: Totals = {}
-        moved = self._fold_clients(fresh)
+        moved = self._fold_clients(fresh, totals)
         for subject, ones in fresh.items():
             if subject.startswith("loan/"):
                 self._fold_loan(subject, ones, totals, subject in moved)
         known: defaultdict[str, Known] = defaultdict(dict)
         for (book, log, currency), total in totals.items():
-            add(self.cells, place(total.rows(known[book]), log, currency))
+            place_into(self._cells, total.rows(known[book]), log, currency)
+
+    @property
+    def cells(self) -> Cells:
+        """What was counted."""
+        return {key: value for key, value in self._cells.items() if value}
 
     def copy(self, times: int) -> None:
         """Store every loan so many times more, under ids of their own (`l7-12`); what was counted stays as it is."""
@@ -84,7 +89,7 @@ class Memory:
                 self._states[f"{key}-{number}"] = msgspec.structs.replace(state) if state else None
                 self._told[f"{key}-{number}"] = list(told[key])
 
-    def _fold_clients(self, fresh: dict[str, list[Arrival]]) -> set[str]:
+    def _fold_clients(self, fresh: dict[str, list[Arrival]], totals: Totals) -> set[str]:
         """Bring clients up to date; return their loans that fold again by it, after folding those that do only so."""
         moved: set[str] = set()
         for subject in [one for one in fresh if one.startswith("client/")]:
@@ -92,10 +97,11 @@ class Memory:
             told += told_of(fresh[subject])
             before, after = self._moves.get(subject), history_of(client_facts(told)).moves
             self._moves[subject] = after
-            if before is not None and before != after:
+            names = self._terms[subject.split("/")[1]].segment_attributes
+            if before is not None and segment_log({}, before, names) != segment_log({}, after, names):
                 for key in self._loans_of[subject]:
                     moved.add(key)
-                    self._fold_again(key, fresh.get(key, []), before, after)
+                    self._fold_again(key, fresh.get(key, []), before, after, totals)
         return moved
 
     def _fold_loan(self, subject: str, ones: list[Arrival], totals: Totals, done: bool) -> None:
@@ -107,7 +113,7 @@ class Memory:
             if subject not in self._states:
                 self._loans_of[client].append(subject)
             moves = self._moves.get(client, [])
-            self._fold_again(subject, ones, moves, moves)
+            self._fold_again(subject, ones, moves, moves, totals)
 
     def _continue(self, subject: str, ones: list[Arrival], state: LoanState, totals: Totals) -> bool:
         book = ones[0].message.book
@@ -125,16 +131,24 @@ class Memory:
         return True
 
     def _fold_again(
-        self, subject: str, ones: list[Arrival], before: list[SegmentMove], after: list[SegmentMove]
+        self, subject: str, ones: list[Arrival], before: list[SegmentMove], after: list[SegmentMove], totals: Totals
     ) -> None:
-        told = self._told[subject]
         terms = self._terms[subject.split("/")[1]]
-        if told:
-            add(self.cells, loan.fold(loan_facts(told), before, terms).cells, -1)
+        told = self._told[subject]
+        old = loan_facts(told)
         told += told_of(ones)
-        folded = loan.fold(loan_facts(told), after, terms)
-        add(self.cells, folded.cells)
+        new, adds_before = loan_facts(told), None
+        if not old:
+            folded = loan.fold(new, after, terms)
+        elif before == after:
+            was, folded = loan.fold_both(old, new, after, terms)
+            adds_before = was.adds
+        else:
+            adds_before, folded = loan.fold(old, before, terms).adds, loan.fold(new, after, terms)
         self._states[subject] = folded.state
+        for adds, sign in ((folded.adds, 1), (adds_before, -1)):
+            if adds is not None:
+                totals.setdefault((terms.book, adds.log, adds.currency), Total(terms)).merge(adds.total, sign)
 
 
 async def run(kafka: str, count: int) -> tuple[Memory, int, float, float]:
