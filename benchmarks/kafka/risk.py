@@ -107,6 +107,7 @@ def _figures(runs: Mapping[str, list[Run]]) -> list[Measured]:
             aim=3,
             beside={
                 "by processor time": min(spent[name] for name in PEERS) / spent["one"],
+                "to the one that a crash leaves right": rate["one"] / rate["plain_loop"],
                 **{key: value for name in (*PEERS, MANY) for key, value in _processor(runs, name).items()},
             },
         ),
