@@ -147,7 +147,7 @@ async def test_a_client_is_locked_before_a_sequence_number_is_drawn(
         pass
 
     monkeypatch.setattr(registry, "hold", not_held)
-    monkeypatch.setattr(registry, "_LOCKED", registry._NAMED)
+    monkeypatch.setattr(registry, "_LOCKED", registry._EXPECTED_TOO)
     seqs = await seqs_of_one_client(await fresh(), tmp_path)
     assert seqs == sorted(seqs, reverse=True)
 

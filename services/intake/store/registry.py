@@ -12,7 +12,8 @@ from shared.db.port import Tx
 _COLUMNS = ("name", "arrived", "client", "currency", "fact")
 _NAMED = select(KNOWN.c.name, KNOWN.c.client, KNOWN.c.currency, KNOWN.c.fact).where(among_given(KNOWN.c.name, "names"))
 _ARRIVED = _NAMED.where(KNOWN.c.arrived)
-_LOCKED = _NAMED.add_columns(KNOWN.c.arrived).order_by(KNOWN.c.name).with_for_update()
+_EXPECTED_TOO = _NAMED.add_columns(KNOWN.c.arrived)
+_LOCKED = _EXPECTED_TOO.order_by(KNOWN.c.name).with_for_update()
 _HELD = select(KNOWN.c.name).where(among_given(KNOWN.c.name, "names")).order_by(KNOWN.c.name).with_for_update()
 _HELD_COUNT = select(func.count()).select_from(_HELD.subquery())
 
