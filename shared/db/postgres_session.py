@@ -103,7 +103,7 @@ class _Holder:
             raise DatabaseUnavailable(_LOST)
         self._task = asyncio.current_task()
         assert self._task is not None
-        # Not 0 for ever in a task whose TaskGroup once failed (CPython to 3.12).
+        # In a task whose TaskGroup once failed it stays at 1 (CPython to 3.12).
         self._cancelling = self._task.cancelling()
 
     def lose(self) -> None:

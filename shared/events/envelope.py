@@ -49,18 +49,16 @@ def to_headers(envelope: Envelope) -> Headers:
         ("ce_type", envelope.type.encode()),
     ]
     # Written out, because this runs once for every message that leaves.
-    if envelope.subject:
-        headers.append(("ce_subject", envelope.subject.encode()))
-    if envelope.book:
-        headers.append(("ce_book", envelope.book.encode()))
-    if envelope.client:
-        headers.append(("ce_client", envelope.client.encode()))
-    if envelope.target:
-        headers.append(("ce_target", envelope.target.encode()))
-    if envelope.origin_id:
-        headers.append(("ce_originid", envelope.origin_id.encode()))
-    if envelope.traceparent:
-        headers.append(("traceparent", envelope.traceparent.encode()))
+    for header, value in (
+        ("ce_subject", envelope.subject),
+        ("ce_book", envelope.book),
+        ("ce_client", envelope.client),
+        ("ce_target", envelope.target),
+        ("ce_originid", envelope.origin_id),
+        ("traceparent", envelope.traceparent),
+    ):
+        if value:
+            headers.append((header, value.encode()))
     headers.append(("ce_time", _stamp(envelope.time)))
     if envelope.known_at is not None:
         headers.append(("ce_knownat", _stamp(envelope.known_at)))
@@ -78,11 +76,11 @@ def from_headers(headers: Iterable[tuple[str, bytes]]) -> Envelope:
     found = dict(headers)
     if "ce_id" not in found:
         found = {name.lower(): value for name, value in found.items()}
+    wrong = [name for name in ("ce_id", "ce_source", "ce_type", "ce_time") if not found.get(name)]
+    if wrong:
+        raise ValueError(f"CloudEvents attributes missing: {', '.join(wrong)}")
     known_at, text = found.get("ce_knownat"), found.get
     # Written out, because this runs once for every message that comes.
-    if not (text("ce_id") and text("ce_source") and text("ce_type") and text("ce_time")):
-        wrong = [name for name in ("ce_id", "ce_source", "ce_type", "ce_time") if not found.get(name)]
-        raise ValueError(f"CloudEvents attributes missing: {', '.join(wrong)}")
     return Envelope(
         id=found["ce_id"].decode(),
         source=found["ce_source"].decode(),

@@ -7,8 +7,7 @@ import hashlib
 import os
 import time
 
-SEPARATOR = "\x1f"
-"""Stands between the parts of a hashed id."""
+_SEPARATOR = "\x1f"
 
 
 def new_id() -> str:
@@ -23,7 +22,7 @@ def new_id() -> str:
 
 def hashed_id(*parts: object) -> str:
     """Return 32 hexadecimal digits (SHA-256, first half) that depend on the parts alone, in their order."""
-    digest = hashlib.sha256(SEPARATOR.join(map(str, parts)).encode())
+    digest = hashlib.sha256(_SEPARATOR.join(map(str, parts)).encode())
     return digest.hexdigest()[:32]
 
 

@@ -1,7 +1,7 @@
 """What only PostgreSQL's side of the port has to prove: lost connections, restarts, claims between processes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -156,6 +156,24 @@ class TestOutage:
             await swallow()
 
 
+async def hear_of_the_loss(database: PostgresDatabase, before: Callable[[], Awaitable[None]] | None = None) -> None:
+    """Hold a claim in a task that did something before, end its session, and see that the task is told."""
+    holding = asyncio.Event()
+
+    async def hold() -> None:
+        if before is not None:
+            await before()
+        async with database.claim("relay"):
+            holding.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(hold())
+    await holding.wait()
+    await break_off(database, "query LIKE '%advisory%'")
+    with pytest.raises(DatabaseUnavailable, match="claim"):
+        await task
+
+
 class TestClaim:
     async def test_is_held_among_processes(self, postgres_dsn: str) -> None:
         async with opened(postgres_dsn) as one, opened(postgres_dsn) as other:
@@ -171,43 +189,25 @@ class TestClaim:
     async def test_ends_with_the_process_that_holds_it(self, postgres_dsn: str) -> None:
         async with opened(postgres_dsn) as other:
             async with opened(postgres_dsn) as one:
-                holding = asyncio.Event()
-
-                async def hold() -> None:
-                    async with one.claim("relay"):
-                        holding.set()
-                        await asyncio.Event().wait()
-
-                task = asyncio.create_task(hold())
-                await holding.wait()
-                await break_off(one, "query LIKE '%advisory%'")
-                with pytest.raises(DatabaseUnavailable, match="claim"):
-                    await task
+                await hear_of_the_loss(one)
             async with other.claim("relay") as held:
                 assert held
 
-    async def test_its_loss_is_told_to_a_task_whose_task_group_had_failed_before(self, postgres_dsn: str) -> None:
+    async def test_its_loss_is_told_to_a_task_whose_task_group_had_failed_before(
+        self, database: PostgresDatabase
+    ) -> None:
         """CPython's TaskGroup leaves `cancelling()` at 1 then, to 3.12; the loop must not end as if cancelled."""
-        async with opened(postgres_dsn) as one:
-            holding = asyncio.Event()
 
-            async def fail() -> None:
-                await asyncio.sleep(0)
-                raise LogUnavailable("refused")
+        async def refuse() -> None:
+            await asyncio.sleep(0)
+            raise LogUnavailable("refused")
 
-            async def hold() -> None:
-                with pytest.raises(ExceptionGroup):
-                    async with asyncio.TaskGroup() as tasks:
-                        tasks.create_task(fail())
-                async with one.claim("relay"):
-                    holding.set()
-                    await asyncio.Event().wait()
+        async def fail() -> None:
+            with pytest.raises(ExceptionGroup):
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(refuse())
 
-            task = asyncio.create_task(hold())
-            await holding.wait()
-            await break_off(one, "query LIKE '%advisory%'")
-            with pytest.raises(DatabaseUnavailable, match="claim"):
-                await task
+        await hear_of_the_loss(database, fail)
 
     async def test_is_not_begun_when_its_session_is_lost_as_it_is_granted(
         self, database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch

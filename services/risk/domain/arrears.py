@@ -20,7 +20,8 @@ def follow_arrears(before: LoanState, after: LoanState, fact: LoanFact, terms: B
     opening = after.opening_due = before.oldest_due if day > before.last_order[0] else before.opening_due
     since = before.late_since
     if not since and day > before.last_order[0] and _is_late(opening, day - 1, terms):
-        since = terms.late_from(opening) or 0
+        # So many days past due: the first of them is so many days ago.
+        since = day - terms.days_past_due(opening, day - 1)
     if after.status is Status.ACTIVE and _is_late(after.oldest_due, day, terms):
         after.late_since = since or day
         return

@@ -109,7 +109,7 @@ def first_day(change: Change, terms: BookTerms, known: Known) -> Day | None:
         return first
     total = Total(terms)
     total.add(change)
-    return min((day for (_, day), value in total.rows(known).items() if value), default=None)
+    return total.first_day(known)
 
 
 class Placeable(NamedTuple):
